@@ -1,0 +1,154 @@
+"""Shape inference: a `Graph` and the task's shapes become a `Plan`, the flat list of steps that is built and costed.
+
+Motifs are unfolded, and branches that meet with different shapes are fitted: averaged down to the smallest resolution
+and, in a sum, projected by a 1x1 convolution with batch norm to the most channels. So no architecture of a built-in
+space can fail to build.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from raynas.errors import GraphError
+from raynas.graph import STRIDE, WIDTH, Graph
+from raynas.layers import BatchNorm, Conv, Layer, Linear, Resize, Shape
+from raynas.ops import CONCAT, INPUT, MOTIF, SUM, Scalar, expand
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a network must take and answer.
+
+    Attributes:
+        input_shape: (channels, height, width) of one input.
+        classes: number of classes.
+    """
+
+    input_shape: Shape = (3, 32, 32)
+    classes: int = 10
+
+
+class Step(NamedTuple):
+    """One step of a network.
+
+    Attributes:
+        name: where it is in the graph: node indices through nested motifs, joined by "_"; unique in the plan.
+        op: name of the op, "project" where fitting added it.
+        inputs: indices of earlier steps; the first step is the network's input.
+        layers: applied one after the other; empty for the input and for "sum" and "concat", which join their inputs.
+        shape: what comes out.
+    """
+
+    name: str
+    op: str
+    inputs: tuple[int, ...]
+    layers: tuple[Layer, ...]
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A network as a flat list of steps in execution order; the last one is the output."""
+
+    task: Task
+    steps: tuple[Step, ...]
+
+
+def plan(graph: Graph, task: Task) -> Plan:
+    """Infers all shapes and fits what does not match.
+
+    Args:
+        graph: a network, with one input.
+        task: shapes of the data. A `classifier` without `classes` gets the task's.
+
+    Raises:
+        GraphError: an op is used with arguments or shapes that it does not allow.
+    """
+    if graph.inputs != 1:
+        raise GraphError(f"a network must have one input, but this graph has {graph.inputs}")
+    planner = _Planner(task)
+    source = planner.emit("input", INPUT, (), ())
+    output = planner.unfold(graph, "", [source], {})
+    if output != len(planner.steps) - 1:
+        planner.emit("output", "identity", (output,), expand("identity", planner.steps[output].shape, {}))
+    return Plan(task, tuple(planner.steps))
+
+
+class _Planner:
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.steps: list[Step] = []
+        self.zeros: set[int] = set()  # steps that are zero whatever the input: they do not shape a sum
+
+    def emit(self, name: str, op: str, inputs: tuple[int, ...], layers: Sequence[Layer]) -> int:
+        """Appends a step and returns its index."""
+        shape = self.steps[inputs[0]].shape if inputs else self.task.input_shape
+        if op == CONCAT:
+            shape = (sum(self.steps[i].shape[0] for i in inputs), *shape[1:])
+        for layer in layers:
+            shape = layer.out(shape)
+        if min(shape) < 1:
+            raise GraphError(f"step {name} ({op}): an output of shape {shape} is empty")
+        self.steps.append(Step(name, op, inputs, tuple(layers), shape))
+        return len(self.steps) - 1
+
+    def unfold(self, graph: Graph, prefix: str, sources: Sequence[int], symbols: dict[str, Scalar]) -> int:
+        """Appends the steps of a graph (or motif) and returns the step that computes its output."""
+        at: list[int] = []
+        remaining = iter(sources)
+        for index, (op, inputs, args) in enumerate(graph.nodes):
+            name = f"{prefix}{index}"
+            values = {key: symbols.get(value, value) if isinstance(value, str) else value for key, value in args}
+            steps = [at[i] for i in inputs]
+            if op == INPUT:
+                at.append(next(remaining))
+            elif op == MOTIF:
+                inner = {WIDTH: values["width"], STRIDE: values["stride"]}
+                at.append(self.unfold(graph.motif(str(values["name"])), f"{name}_", steps, inner))
+            elif op in (SUM, CONCAT):
+                at.append(self.join(name, op, steps))
+            else:
+                at.append(self.apply(name, op, steps, values))
+        return at[graph.output]
+
+    def apply(self, name: str, op: str, steps: list[int], args: dict[str, Scalar]) -> int:
+        """Appends an op with one input."""
+        if len(steps) != 1:
+            raise GraphError(f"op {op!r} takes one input, but got {len(steps)}: join them by a sum or concat first")
+        if op == "classifier":
+            args = {"classes": self.task.classes, **args}
+        index = self.emit(name, op, (steps[0],), expand(op, self.steps[steps[0]].shape, args))
+        if op == "zero" or (op == "identity" and steps[0] in self.zeros):
+            self.zeros.add(index)
+        return index
+
+    def join(self, name: str, op: str, steps: list[int]) -> int:
+        """Appends a sum or concatenation, its inputs fitted to each other."""
+        alive = [s for s in steps if s not in self.zeros]
+        if op == SUM:
+            steps = alive or steps[:1]
+        shapes = [self.steps[s].shape for s in alive or steps]
+        if len({len(shape) for shape in shapes}) > 1:
+            raise GraphError(f"step {name} ({op}): images and vectors cannot be joined, but got {shapes}")
+        size = tuple(min(lengths) for lengths in zip(*(shape[1:] for shape in shapes), strict=True))
+        channels = max(shape[0] for shape in shapes) if op == SUM else None
+        fitted = tuple(self.fit(f"{name}_{position}", step, size, channels) for position, step in enumerate(steps))
+        index = self.emit(name, op, fitted, ())
+        if not alive:
+            self.zeros.add(index)
+        return index
+
+    def fit(self, name: str, step: int, size: Shape, channels: int | None) -> int:
+        """The step itself, or a projection of it to `size` and `channels`."""
+        shape = self.steps[step].shape
+        layers: list[Layer] = []
+        if shape[1:] != size:
+            layers.append(Resize((size[0], size[1])))
+        if channels is not None and shape[0] != channels:
+            if size:
+                layers += [Conv(shape[0], channels, (1, 1)), BatchNorm(channels)]
+            else:
+                layers.append(Linear(shape[0], channels))
+        return self.emit(name, "project", (step,), layers) if layers else step

@@ -1,0 +1,41 @@
+"""Search spaces, and what can be done with any of them.
+
+`chain()`, `cells()`, `darts()` and `nasbench201()` are spaces; so is any function that asks and returns a graph.
+"""
+
+from raynas.spaces.cell import Cells, darts
+from raynas.spaces.cell import Cells as cells
+from raynas.spaces.chain import Chain
+from raynas.spaces.chain import Chain as chain
+from raynas.spaces.decide import (
+    FunctionSpace,
+    count,
+    crossover,
+    enumerate_space,
+    from_json,
+    mutate,
+    neighbours,
+    replay,
+    sample,
+)
+from raynas.spaces.nasbench201 import NasBench201
+from raynas.spaces.nasbench201 import NasBench201 as nasbench201
+
+__all__ = [
+    "Cells",
+    "Chain",
+    "FunctionSpace",
+    "NasBench201",
+    "cells",
+    "chain",
+    "count",
+    "crossover",
+    "darts",
+    "enumerate_space",
+    "from_json",
+    "mutate",
+    "nasbench201",
+    "neighbours",
+    "replay",
+    "sample",
+]
