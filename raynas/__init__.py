@@ -1,0 +1,82 @@
+"""raynas: neural architecture search on Ray Tune.
+
+A space asks, a strategy answers, an estimator scores, Ray Tune runs, the ledger remembers, the report shows.
+
+Names resolve when they are first used, so `import raynas` loads neither torch nor ray.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from raynas import data, spaces, tune
+    from raynas.estimators import Train
+    from raynas.graph import Graph, GraphBuilder
+    from raynas.model import model
+    from raynas.objectives import Constraint, Objective
+    from raynas.records import Architecture, Choose, Context, Measurement, Proposal, Trial
+    from raynas.run import Run
+    from raynas.schedulers import Asha
+    from raynas.search import Search
+    from raynas.strategies import RandomSearch, RegularizedEvolution
+
+_WHERE = {
+    "Architecture": "raynas.records",
+    "Asha": "raynas.schedulers",
+    "Choose": "raynas.records",
+    "Constraint": "raynas.objectives",
+    "Context": "raynas.records",
+    "Graph": "raynas.graph",
+    "GraphBuilder": "raynas.graph",
+    "Measurement": "raynas.records",
+    "Objective": "raynas.objectives",
+    "Proposal": "raynas.records",
+    "RandomSearch": "raynas.strategies",
+    "RegularizedEvolution": "raynas.strategies",
+    "Run": "raynas.run",
+    "Search": "raynas.search",
+    "Train": "raynas.estimators",
+    "Trial": "raynas.records",
+    "data": "",
+    "model": "raynas.model",
+    "spaces": "",
+    "tune": "",
+}
+
+__all__ = [
+    "Architecture",
+    "Asha",
+    "Choose",
+    "Constraint",
+    "Context",
+    "Graph",
+    "GraphBuilder",
+    "Measurement",
+    "Objective",
+    "Proposal",
+    "RandomSearch",
+    "RegularizedEvolution",
+    "Run",
+    "Search",
+    "Train",
+    "Trial",
+    "data",
+    "model",
+    "spaces",
+    "tune",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'raynas' has no attribute {name!r}")
+    where = _WHERE[name]
+    value = getattr(importlib.import_module(where), name) if where else importlib.import_module(f"raynas.{name}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

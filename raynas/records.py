@@ -276,6 +276,18 @@ class Estimator(Protocol):
         """Yields a measurement per epoch, continuing from the folder's checkpoint; stop iterating and it stops."""
 
 
+@runtime_checkable
+class Delivers(Protocol):
+    """Optional ability of an estimator: it can hand over the trained network of a trial."""
+
+    def deliver(self, architecture: Architecture, folder: str, out: str) -> dict[str, float]:
+        """Writes the network, with the weights of the trial whose checkpoints are in `folder`, to folder `out`.
+
+        Returns:
+            Metrics on data that no decision saw, like `test_accuracy`.
+        """
+
+
 def usable(value: object) -> bool:
     """Whether a metric's value is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -36,9 +36,9 @@ class Digits:
         """The images, with the original grey levels 0..16 spread over 0..255."""
         from sklearn.datasets import load_digits  # takes 2 s: only those who load pay
 
-        grey_NHW, labels = load_digits().images, load_digits().target
-        pixels = np.rint(grey_NHW * (255 / 16)).astype(np.uint8)[:, None]
-        images = Images(np.ascontiguousarray(pixels), labels.astype(np.int64))
+        digits = load_digits()
+        pixels = np.rint(digits.images * (255 / 16)).astype(np.uint8)[:, None]  # [N, 1, 8, 8]
+        images = Images(pixels, digits.target.astype(np.int64))
         classes = [str(digit) for digit in range(10)]
         val, test, train = stratified_split(images.labels, (VAL, TEST, TRAIN), classes, self.seed)
         return Splits.of(images.take(train), images.take(val), images.take(test), classes)

@@ -94,7 +94,7 @@ class Splits:
         counts = np.bincount(self.train.labels, minlength=len(self.classes))
         if not counts.all():
             name = self.classes[int(counts.argmin())]
-            raise DataError(f"class {name!r} has no training image; add some, or remove the class from the other splits")
+            raise DataError(f"class {name!r} has no training image; add some, or drop the class everywhere")
         channels = self.input_shape[0]
         if not (len(self.mean) == len(self.std) == channels and min(self.std) > 0):
             raise DataError(f"{channels} channels need as many mean and std > 0, but got {self.mean} and {self.std}")
@@ -132,17 +132,17 @@ def channel_statistics(pixels: Pixels) -> tuple[tuple[float, ...], tuple[float, 
     """
     if len(pixels) == 0:
         raise DataError("the train split has no images; mean and std need at least one")
-    counts_CL = np.zeros((pixels.shape[1], 256), np.int64)  # L grey levels
+    counts = np.zeros((pixels.shape[1], 256), np.int64)  # [C, grey levels]
     for start in range(0, len(pixels), 4096):  # bincount widens its input to int64: do it a piece at a time
         piece = pixels[start : start + 4096]
-        for channel, counts_L in enumerate(counts_CL):
-            counts_L += np.bincount(piece[:, channel].ravel(), minlength=256)
-    levels_L = np.arange(256) / 255
-    shares_CL = counts_CL / counts_CL.sum(axis=1, keepdims=True)
-    mean_C = shares_CL @ levels_L
-    variance_C = (shares_CL * (levels_L - mean_C[:, None]) ** 2).sum(axis=1)
-    std_C = np.maximum(np.sqrt(variance_C), STD_FLOOR)
-    return tuple(mean_C.tolist()), tuple(std_C.tolist())
+        for channel, row in enumerate(counts):
+            row += np.bincount(piece[:, channel].ravel(), minlength=256)
+    levels = np.arange(256) / 255
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    mean = shares @ levels
+    variance = (shares * (levels - mean[:, None]) ** 2).sum(axis=1)
+    std = np.maximum(np.sqrt(variance), STD_FLOOR)
+    return tuple(mean.tolist()), tuple(std.tolist())
 
 
 @runtime_checkable

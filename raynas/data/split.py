@@ -32,11 +32,11 @@ def stratified_order(labels: Labels, seed: int) -> Indices:
     words = np.random.PCG64(seed_for(seed, "data", "split")).random_raw(len(labels))
     shuffled = np.argsort(words, kind="stable")
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
-    counts_K = np.bincount(labels)
-    start_K = np.cumsum(counts_K) - counts_K
-    label_N = labels[by_class]
-    place_N = (np.arange(len(labels)) - start_K[label_N] + 0.5) / counts_K[label_N]
-    return by_class[np.lexsort((words[by_class], place_N))]  # images at one place come in random order
+    counts = np.bincount(labels)  # [K]
+    starts = np.cumsum(counts) - counts  # [K]: where each class begins in by_class
+    label = labels[by_class]
+    place = (np.arange(len(labels)) - starts[label] + 0.5) / counts[label]
+    return by_class[np.lexsort((words[by_class], place))]  # images at one place come in random order
 
 
 def stratified_split(labels: Labels, sizes: Sequence[int], classes: Sequence[str], seed: int) -> list[Indices]:
@@ -104,6 +104,8 @@ def complete(
         DataError: too few images to give each part one of each class.
     """
     check_fractions(val_fraction, test_fraction)
+    if val is not None and test is not None:
+        return Splits.of(train, val, test, classes)
     held_val = round(val_fraction * len(train)) if val is None else 0
     held_test = round(test_fraction * len(train)) if test is None else 0
     sizes = (held_val, held_test, len(train) - held_val - held_test)

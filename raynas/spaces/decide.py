@@ -48,6 +48,19 @@ class FunctionSpace:
         return self.function(choose)
 
 
+def as_space(space: Space | Callable[[Choose], Graph]) -> Space:
+    """The space itself, or the function wrapped as one.
+
+    Raises:
+        SpaceError: it is neither.
+    """
+    if isinstance(space, Space):
+        return space
+    if callable(space):
+        return FunctionSpace(space)
+    raise SpaceError("*", space, "a space is an object with `name` and `decide`, or a function that asks")
+
+
 class Answering:
     """A `Choose` that keeps the answers it is given, samples the missing ones and records every question.
 

@@ -1,0 +1,142 @@
+"""The literal table of what the command line and `search.json` can name, and how settings become JSON and back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from raynas import data, spaces
+from raynas.errors import ConfigError, unknown
+from raynas.estimators import Train
+from raynas.objectives import Constraint, Objective
+from raynas.schedulers import Asha
+from raynas.strategies import RandomSearch, RegularizedEvolution
+
+Factory = Callable[..., Any]
+
+SPACES: Mapping[str, Factory] = {
+    "cells": spaces.cells,
+    "chain": spaces.chain,
+    "darts": spaces.darts,
+    "nasbench201": spaces.nasbench201,
+}
+STRATEGIES: Mapping[str, Factory] = {"evolution": RegularizedEvolution, "random": RandomSearch}
+ESTIMATORS: Mapping[str, Factory] = {"train": Train}
+SCHEDULERS: Mapping[str, Factory] = {"asha": Asha, "none": lambda: None}
+DATA: Mapping[str, Factory] = {
+    "digits": data.digits,
+    "fashion-mnist": data.fashion_mnist,
+    "cifar10": data.cifar10,
+    "cifar100": data.cifar100,
+    "folder": data.folder,
+    "npz": data.npz,
+    "parquet": data.parquet,
+}
+
+_TYPES: Mapping[str, type] = {
+    kind.__name__: kind
+    for kind in (
+        spaces.Cells,
+        spaces.Chain,
+        spaces.NasBench201,
+        RandomSearch,
+        RegularizedEvolution,
+        Train,
+        Asha,
+        Objective,
+        Constraint,
+        data.Digits,
+        data.FashionMnist,
+        data.Cifar10,
+        data.Cifar100,
+        data.Folder,
+        data.Npz,
+        data.Parquet,
+    )
+}
+
+
+def look_up(kind: str, name: str, table: Mapping[str, Factory]) -> Factory:
+    """The entry of that name.
+
+    Raises:
+        ConfigError: there is none; with a did-you-mean.
+    """
+    if name not in table:
+        raise unknown(kind, name, table)
+    return table[name]
+
+
+def to_json(value: Any) -> Any:
+    """Settings as JSON: dataclasses become objects with their type's name.
+
+    Raises:
+        ConfigError: the value is no frozen dataclass of JSON values.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value) if f.init}
+        return {"type": type(value).__name__, **fields}
+    if isinstance(value, tuple | list):
+        return [to_json(v) for v in value]
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if callable(value):
+        return {"type": "function", "name": getattr(value, "__qualname__", repr(value))}
+    raise ConfigError(f"settings must be JSON values or dataclasses of them, but got {value!r}")
+
+
+def from_json(value: Any) -> Any:
+    """Inverts `to_json` for raynas' own types.
+
+    Raises:
+        ConfigError: the type is not one of raynas' own.
+    """
+    if isinstance(value, list):
+        return tuple(from_json(v) for v in value)
+    if not isinstance(value, dict):
+        return value
+    if value.get("type") not in _TYPES:
+        raise ConfigError(
+            f"{value.get('name') or value.get('type')} is not part of raynas: resume in Python, "
+            "with Search(...).resume() of the same search, or search with a recipe file"
+        )
+    kind = _TYPES[value["type"]]
+    return kind(**{name: from_json(v) for name, v in value.items() if name != "type"})
+
+
+def with_settings(value: Any, settings: Mapping[str, str], prefix: str) -> Any:
+    """A dataclass with some fields replaced by what a person wrote.
+
+    Args:
+        value: the dataclass.
+        settings: field -> text, read as JSON where it is (`3`, `0.1`, `true`, `[1,2]`), else as text.
+        prefix: how the person addressed it, for errors.
+
+    Raises:
+        ConfigError: no such field, or a value of another type.
+    """
+    fields = {f.name for f in dataclasses.fields(value) if f.init}
+    changes = {}
+    for name, text in settings.items():
+        if name not in fields:
+            raise unknown(f"setting {prefix}", name, fields)
+        changes[name] = _typed(text, getattr(value, name), f"{prefix}.{name}")
+    return dataclasses.replace(value, **changes) if changes else value
+
+
+def _typed(text: str, current: Any, setting: str) -> Any:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = text
+    if isinstance(value, list):
+        value = tuple(value)
+    if isinstance(current, float) and type(value) is int:
+        value = float(value)
+    if isinstance(current, str) and not isinstance(value, str):
+        value = text
+    if current is not None and not dataclasses.is_dataclass(current) and type(value) is not type(current):
+        raise ConfigError(f"{setting} must be of type {type(current).__name__}, but got {text!r}")
+    return value

@@ -1,0 +1,67 @@
+"""Hands over a trained network, and opens what was handed over."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from raynas.errors import StateError
+from raynas.estimators.image import classifier, pixels
+from raynas.estimators.training import STATE
+from raynas.graph import Graph
+from raynas.nn import checkpoint, training
+from raynas.plan import Task
+from raynas.records import Architecture
+
+if TYPE_CHECKING:
+    from raynas.estimators.train import Train
+
+ARCHITECTURE, WEIGHTS = "architecture.json", "model.safetensors"
+
+
+def deliver(recipe: Train, architecture: Architecture, folder: str, out: str) -> dict[str, float]:
+    """See `Train.deliver`."""
+    path = Path(folder) / STATE
+    if not path.exists():
+        raise StateError(f"{path} is missing: the trial's trained weights are gone")
+    tensors, _ = checkpoint.read(path)
+    data = recipe.data.load()
+    task = Task(data.input_shape, len(data.classes))
+    model = classifier(architecture.graph, task, data.mean, data.std)
+    model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
+    accuracy, loss = training.evaluate(model, pixels(data.test, torch.device("cpu")))
+    target = Path(out)
+    target.mkdir(parents=True, exist_ok=True)
+    told = architecture.to_json() | {
+        "input_shape": list(task.input_shape),
+        "classes": list(data.classes),
+        "mean": list(data.mean),
+        "std": list(data.std),
+    }
+    (target / ARCHITECTURE).write_text(json.dumps(told, indent=1) + "\n")
+    save_file(model.state_dict(), target / WEIGHTS)
+    return {"test_accuracy": accuracy, "test_loss": loss}
+
+
+def open_model(folder: Path) -> nn.Module:
+    """The network that `deliver` wrote, in evaluation mode.
+
+    Returns:
+        A plain module that takes [B, C, H, W] pixels (uint8, or floats in [0, 1]) and answers [B, classes] logits.
+
+    Raises:
+        StateError: a file is missing or damaged.
+    """
+    try:
+        told: dict[str, Any] = json.loads((folder / ARCHITECTURE).read_text())
+        task = Task(tuple(told["input_shape"]), len(told["classes"]))
+        model = classifier(Graph.from_json(told["graph"]), task, told["mean"], told["std"])
+        model.load_state_dict(load_file(folder / WEIGHTS))
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise StateError(f"{folder} holds no readable network: {error}") from error
+    return model.eval()

@@ -1,0 +1,61 @@
+"""The one builder: `Graph` -> `torch.nn.Module`."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from raynas.graph import Graph
+from raynas.nn.modules import module
+from raynas.ops import CONCAT, SUM
+from raynas.plan import Plan, Task, plan
+
+
+class Network(nn.Module):
+    """A plan with weights. Runs the steps in order and lets go of each value after its last use.
+
+    Input [B, *task.input_shape] floats, output [B, task.classes] logits.
+    """
+
+    def __init__(self, network: Plan) -> None:
+        super().__init__()
+        self.plan = network
+        self.steps = nn.ModuleDict()
+        last_use = {source: index for index, step in enumerate(network.steps) for source in step.inputs}
+        program: list[tuple[str, int, tuple[int, ...], tuple[int, ...]]] = []
+        for index, step in enumerate(network.steps):
+            if not step.inputs:
+                continue
+            if step.layers:
+                modules = [module(layer) for layer in step.layers]
+                self.steps[step.name] = modules[0] if len(modules) == 1 else nn.Sequential(*modules)
+            kind = "" if step.layers else step.op
+            done = tuple(source for source in set(step.inputs) if last_use[source] == index)
+            program.append((kind or step.name, index, step.inputs, done))
+        self._program = program
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, H, W] -> [B, classes]."""
+        values: dict[int, Tensor] = {0: x}
+        for kind, index, inputs, done in self._program:
+            if kind == SUM:
+                total = values[inputs[0]]
+                for source in inputs[1:]:
+                    total = total + values[source]
+                values[index] = total
+            elif kind == CONCAT:
+                values[index] = torch.cat([values[source] for source in inputs], dim=1)
+            else:
+                values[index] = self.steps[kind](values[inputs[0]])
+            for source in done:
+                del values[source]
+        return values[len(self.plan.steps) - 1]
+
+
+def build(graph: Graph, task: Task) -> Network:
+    """The network that a graph describes, with freshly drawn weights (torch's defaults, from its global generator).
+
+    Raises:
+        GraphError: the graph does not fit the task.
+    """
+    return Network(plan(graph, task))

@@ -1,0 +1,5 @@
+"""Schedulers: who goes on at each rung."""
+
+from raynas.schedulers.asha import Asha
+
+__all__ = ["Asha"]

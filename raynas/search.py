@@ -1,0 +1,369 @@
+"""A search: the whole story in one dataclass."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import platform
+import re
+import shlex
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from random import Random
+from typing import Any, Protocol
+
+from raynas import catalog
+from raynas.cost import STATIC_METRICS
+from raynas.errors import AllTrialsFailed, ConfigError, Interrupted, StateError
+from raynas.estimators import Train
+from raynas.graph import Graph
+from raynas.ledger import Ledger, Recorded
+from raynas.loop import Listener, Loop
+from raynas.objectives import Constraint, Objective
+from raynas.records import FAILED, RUNNING, Choose, Delivers, Estimator, Scheduler, Space, Strategy, Trial
+from raynas.report.tensorboard import TensorBoardWriter
+from raynas.run import BEST, CHECKPOINTS, RESULT, SEARCH, Run, best_of
+from raynas.schedulers import Asha
+from raynas.seeds import seed_for
+from raynas.spaces import Cells
+from raynas.spaces.decide import as_space, replay, sample
+from raynas.strategies import RegularizedEvolution
+
+KEEP = 3
+"""Checkpoints of so many best trials are kept, besides those of the running ones."""
+
+
+class Display(Protocol):
+    """What shows a search while it runs."""
+
+    def start(self, search: Search, loop: Loop) -> None:
+        """The search begins (or goes on: the loop knows the trials so far)."""
+
+    def stage(self, text: str) -> None:
+        """Something that takes a moment begins: starting Ray, loading data, testing the winner."""
+
+    def heard(self, event: str, trial: Trial) -> None:
+        """A listener of the loop."""
+
+    def tick(self) -> None:
+        """Called several times a second while trials run."""
+
+    def stop(self) -> None:
+        """The search ends."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """The choices that make a search.
+
+    Attributes:
+        space: what is searched: a space, or a function that asks and returns a graph.
+        strategy: who proposes.
+        estimator: what scores.
+        scheduler: who goes on at each rung; None: every trial gets its full budget.
+        objectives: what is optimised; the first decides the winner.
+        constraints: what must hold; those on params_m and flops_m are checked before a trial starts.
+        trials: how many architectures are tried.
+        concurrency: trials at once; None: as many as the CPUs and GPUs allow.
+        cpus_per_trial: CPUs of a trial; its torch threads follow.
+        gpus_per_trial: GPUs of a trial, may be a fraction.
+        hours: the search stops after so many, to be resumed or not; None: no limit.
+        address: of a Ray cluster to join; None: Ray starts here.
+        storage: folder that holds runs.
+        name: of this run's folder; None: made from the choices.
+        seed: the same seed gives the same search (at concurrency 1; with more, results arrive in another order).
+    """
+
+    space: Space | Callable[[Choose], Graph] = field(default_factory=Cells)
+    strategy: Strategy = field(default_factory=RegularizedEvolution)
+    estimator: Estimator = field(default_factory=Train)
+    scheduler: Scheduler | None = field(default_factory=Asha)
+    objectives: Sequence[Objective] = (Objective(),)
+    constraints: Sequence[Constraint] = ()
+    trials: int = 40
+    concurrency: int | None = None
+    cpus_per_trial: float = 1.0
+    gpus_per_trial: float = 0.0
+    hours: float | None = None
+    address: str | None = None
+    storage: str = "runs"
+    name: str | None = None
+    seed: int = 0
+
+    def check(self) -> None:
+        """Raises ConfigError (one line: what, which value, the fix) where a choice cannot work; needs neither Ray nor torch."""
+        space = as_space(self.space)
+        _at_least("trials", self.trials, 1)
+        if self.concurrency is not None:
+            _at_least("concurrency", self.concurrency, 1)
+        if not 0 < self.cpus_per_trial < 1e6:
+            raise ConfigError(f"cpus_per_trial must be above 0, but got {self.cpus_per_trial}")
+        if not 0 <= self.gpus_per_trial < 1e6 or (self.gpus_per_trial > 1 and self.gpus_per_trial % 1):
+            raise ConfigError(
+                f"gpus_per_trial must be 0, a fraction of one GPU or a whole number, but got {self.gpus_per_trial}"
+            )
+        if self.hours is not None and not self.hours > 0:
+            raise ConfigError(f"hours must be above 0, but got {self.hours}")
+        known = {*self.estimator.metrics, *STATIC_METRICS}
+        if not self.objectives:
+            raise ConfigError("a search needs at least one objective, e.g. val_accuracy:max")
+        for wanted in (*self.objectives, *self.constraints):
+            if wanted.metric not in known:
+                kind = "objective" if isinstance(wanted, Objective) else "constraint"
+                raise catalog.unknown(f"metric of {kind}", wanted.metric, known)
+        if self.scheduler and self.scheduler.rungs[-1] > self.estimator.budget:
+            raise ConfigError(
+                f"the last rung is at {self.scheduler.rungs[-1]:g} epochs, but a trial trains for "
+                f"{self.estimator.budget:g}: lower the rungs or raise the epochs"
+            )
+        if not self.address:
+            self._check_machine()
+        self.estimator.check()
+        probe = sample(space, Random(self.seed))
+        if isinstance(self.estimator, Train):
+            self.estimator.with_hyperparameters(probe).check()
+        _check_name(self.name)
+        _check_writable(Path(self.storage))
+
+    def _check_machine(self) -> None:
+        cpus = os.cpu_count() or 1
+        if self.cpus_per_trial > cpus:
+            raise ConfigError(f"cpus_per_trial is {self.cpus_per_trial:g}, but this machine has {cpus}")
+        if self.gpus_per_trial > (gpus := count_gpus()):
+            raise ConfigError(
+                f"gpus_per_trial is {self.gpus_per_trial:g}, but this machine has {gpus} GPUs; "
+                "use --gpus-per-trial 0 or --address of a cluster that has them"
+            )
+
+    def run(self, display: Display | None = None) -> Run:
+        """Searches, and delivers the winner.
+
+        Args:
+            display: shows progress; None: nothing is shown.
+
+        Raises:
+            ConfigError: a choice cannot work, or the run's folder exists already.
+            AllTrialsFailed: trial after trial failed alike.
+            Interrupted: stopped by the person; carries the command that continues.
+        """
+        self.check()
+        folder = self._new_folder()
+        return self._go(folder, display)
+
+    def resume(self, display: Display | None = None) -> Run:
+        """Continues the run of this search's `storage` and `name`, stopped or killed, with the trials that are left.
+
+        Raises:
+            ConfigError: there is no such run.
+            StateError: its record is damaged, or this search differs from the one that was recorded.
+        """
+        if self.name is None:
+            raise ConfigError("to resume a search, give it the name of its run")
+        folder = Path(self.storage) / self.name
+        recorded = Run(folder).settings["search"]
+        mine = self.to_json()
+        for part in ("space", "strategy", "estimator", "scheduler", "objectives", "constraints", "seed"):
+            if recorded[part] != mine[part]:
+                raise StateError(f"{folder} began with another {part}: {recorded[part]!r}, but now it is {mine[part]!r}")
+        self.check()
+        return self._go(folder, display)
+
+    def to_json(self) -> dict[str, Any]:
+        """All choices as JSON."""
+        return {f.name: catalog.to_json(getattr(self, f.name)) for f in dataclasses.fields(self)}
+
+    def label(self) -> str:
+        """`space-data-strategy`, for names of runs."""
+        data = getattr(self.estimator, "data", None)
+        parts = (as_space(self.space).name, getattr(data, "name", ""), _kebab(type(self.strategy).__name__))
+        return "-".join(re.sub(r"[^\w.-]+", "-", p) for p in parts if p)
+
+    def _new_folder(self) -> Path:
+        storage = Path(self.storage)
+        if self.name is not None:
+            folder = storage / self.name
+            if folder.exists():
+                raise ConfigError(
+                    f"run {folder} exists; continue it with `raynas resume {shlex.quote(str(folder))}`, "
+                    "or choose another --name"
+                )
+        else:
+            number = 1
+            while (folder := storage / f"{self.label()}-{number}").exists():
+                number += 1
+        folder.mkdir(parents=True)
+        settings = {
+            "raynas": metadata.version("raynas"),
+            "versions": {p: metadata.version(p) for p in ("ray", "torch", "pyarrow")} | {"python": platform.python_version()},
+            "names": {"space": as_space(self.space).name},
+            "search": dataclasses.replace(self, name=folder.name).to_json(),
+        }
+        (folder / SEARCH).write_text(json.dumps(settings, indent=1) + "\n")
+        return folder
+
+    def _go(self, folder: Path, display: Display | None) -> Run:
+        from raynas.tune import run as ray_run  # ray costs a second to import; checks come first
+
+        space = as_space(self.space)
+        ledger = Ledger.write(folder)
+        board = TensorBoardWriter(folder, self.objectives[0].metric, maximise=self.objectives[0].maximise)
+        keeper = _Keeper(folder / CHECKPOINTS)
+        listeners: list[Listener] = [keeper, board] + ([display.heard] if display else [])
+        say = display.stage if display else _silent
+        try:
+            say("loading data")
+            shared = self.estimator.load()
+            loop = Loop(
+                space,
+                self.strategy,
+                self.objectives,
+                self.seed,
+                trials=self.trials,
+                constraints=self.constraints,
+                task=self.estimator.task(shared),
+                scheduler=self.scheduler,
+                ledger=ledger,
+                listeners=listeners,
+            )
+            loop.replay(ledger.events())
+            for trial in loop.trials.values():
+                if trial.status != RUNNING:
+                    keeper("ended", trial)
+                    board("ended", trial)
+            ledger.append("opened", body={"process": os.getpid()})
+            state = "stopped"
+            try:
+                if not self._over(loop):
+                    say("starting Ray" if not self.address else f"joining Ray at {self.address}")
+                    deadline = time.monotonic() + self.hours * 3600 if self.hours else None
+                    with ray_run.session(self.address):
+                        if display:
+                            display.start(self, loop)
+                        ray_run.run(
+                            loop,
+                            space,
+                            self.estimator,
+                            shared,
+                            ray_run.Resources(self.cpus_per_trial, self.gpus_per_trial, self.concurrency, self.address),
+                            config=lambda trial: self._config(trial, folder),
+                            rungs=self.scheduler.rungs if self.scheduler else (),
+                            deadline=deadline,
+                            tick=display.tick if display else _nothing,
+                        )
+                if loop.trials and all(t.status == FAILED for t in loop.trials.values()):
+                    raise AllTrialsFailed(len(loop.trials), next(iter(loop.trials.values())).reason)
+                if self._over(loop):
+                    state = "finished"
+                    say("testing the winner")
+                    self._deliver(folder, ledger.trials(), space)
+            except Interrupted as stop:
+                raise Interrupted(f"raynas resume {shlex.quote(str(folder))}", stop.exit_code) from None
+            finally:
+                ledger.append("closed", body={"state": state})
+                if display:
+                    display.stop()
+        finally:
+            board.close()
+            ledger.close()
+        run = Run(folder)
+        run.to_parquet()
+        return run
+
+    def _over(self, loop: Loop) -> bool:
+        return not loop.running and (loop.exhausted or len(loop.trials) >= self.trials)
+
+    def _config(self, trial: Trial, folder: Path) -> dict[str, Any]:
+        return {
+            "trial": trial.id,
+            "arch": dict(trial.architecture.answers),
+            "seed": seed_for(self.seed, "trial", trial.id),
+            "folder": str((folder / CHECKPOINTS / f"{trial.id:05d}").resolve()),
+        }
+
+    def _deliver(self, folder: Path, trials: Sequence[Recorded], space: Space) -> None:
+        """Hands over the winner's trained network and reads the test split, once."""
+        winner = best_of(trials, self.constraints)
+        done = folder / BEST / RESULT
+        if winner is None or not isinstance(self.estimator, Delivers):
+            return
+        if done.is_file() and json.loads(done.read_text())["trial"] == winner.id:
+            return
+        architecture = replay(space, winner.answers)
+        checkpoints = folder / CHECKPOINTS / f"{winner.id:05d}"
+        metrics = self.estimator.deliver(architecture, str(checkpoints), str(folder / BEST))
+        done.write_text(json.dumps({"trial": winner.id, "metrics": metrics}, indent=1) + "\n")
+
+
+class _Keeper:
+    """A listener that removes the checkpoints of trials that cannot win any more."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.kept: list[tuple[tuple[float, float, int], int]] = []
+
+    def __call__(self, event: str, trial: Trial) -> None:
+        if event != "ended":
+            return
+        if trial.score is None:
+            self._remove(trial.id)
+            return
+        self.kept.append(((trial.budget, trial.score, -trial.id), trial.id))
+        self.kept.sort(reverse=True)
+        for _, loser in self.kept[KEEP:]:
+            self._remove(loser)
+        del self.kept[KEEP:]
+
+    def _remove(self, trial: int) -> None:
+        shutil.rmtree(self.folder / f"{trial:05d}", ignore_errors=True)
+
+
+def count_gpus() -> int:
+    """NVIDIA GPUs that this process may use, without importing torch."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return len([v for v in visible.split(",") if v.strip() not in ("", "-1")])
+    cards = Path("/proc/driver/nvidia/gpus")
+    return len(list(cards.iterdir())) if cards.is_dir() else 0
+
+
+def _at_least(name: str, value: float, least: float) -> None:
+    if value < least:
+        raise ConfigError(f"{name} must be at least {least:g}, but got {value}")
+
+
+def _check_name(name: str | None) -> None:
+    if name is not None and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", name):
+        raise ConfigError(
+            f"a run's name must be letters, digits, '_', '-' and '.' (not first), at most 100, but got {name!r}"
+        )
+
+
+def _check_writable(storage: Path) -> None:
+    probe = storage
+    while not probe.exists() and probe != probe.parent:
+        probe = probe.parent
+    if not probe.is_dir() or not os.access(probe, os.W_OK | os.X_OK):
+        raise ConfigError(f"storage {storage} cannot be written: {probe} is no folder that you may write to")
+    try:
+        storage.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"storage {storage} cannot be made: {error.strerror}") from error
+
+
+def _kebab(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
+
+
+def _silent(text: str) -> None:
+    """Shows nothing."""
+
+
+def _nothing() -> None:
+    """Does nothing."""
+
+

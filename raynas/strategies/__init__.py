@@ -1,0 +1,6 @@
+"""Search strategies: one paper, one file."""
+
+from raynas.strategies.random_search import RandomSearch
+from raynas.strategies.regularized_evolution import RegularizedEvolution
+
+__all__ = ["RandomSearch", "RegularizedEvolution"]
