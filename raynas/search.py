@@ -63,7 +63,7 @@ class Search:
 
     Attributes:
         space: what is searched: a space, or a function that asks and returns a graph.
-        strategy: who proposes.
+        strategy: who proposes; by default regularized evolution with a population that fits the trials.
         estimator: what scores.
         scheduler: who goes on at each rung; None: every trial gets its full budget.
         objectives: what is optimised; the first decides the winner.
@@ -80,7 +80,7 @@ class Search:
     """
 
     space: Space | Callable[[Choose], Graph] = field(default_factory=Cells)
-    strategy: Strategy = field(default_factory=RegularizedEvolution)
+    strategy: Strategy = None  # type: ignore[assignment]  # __post_init__ fills it in
     estimator: Estimator = field(default_factory=Train)
     scheduler: Scheduler | None = field(default_factory=Asha)
     objectives: Sequence[Objective] = (Objective(),)
@@ -94,6 +94,10 @@ class Search:
     storage: str = "runs"
     name: str | None = None
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.strategy is None:
+            object.__setattr__(self, "strategy", RegularizedEvolution.for_trials(self.trials))
 
     def check(self) -> None:
         """Raises ConfigError (one line: what, which value, the fix) where a choice cannot work; needs neither Ray nor torch."""

@@ -91,9 +91,8 @@ class Folder:
             )
         for folder in folders.values():
             present = _subfolders(folder)
-            if not set(present) <= set(classes):
-                unknown = sorted(set(present) - set(classes))
-                raise DataError(f"{folder} holds {unknown}, which {folders['train']} does not; make the classes alike")
+            if not present or not set(present) <= set(classes):
+                raise DataError(f"{folder} holds the classes {present}, {folders['train']} {classes}; make them alike")
             for name in present:
                 if next(_images(folder / name), None) is None:
                     raise DataError(f"{folder / name} holds no image ({' '.join(sorted(SUFFIXES))}); add some")

@@ -131,7 +131,7 @@ def channel_statistics(pixels: Pixels) -> tuple[tuple[float, ...], tuple[float, 
         DataError: no image at all.
     """
     if len(pixels) == 0:
-        raise DataError("the train split has no images; mean and std need at least one")
+        raise DataError("the train split has no images; give it some: mean and std are computed from them")
     counts = np.zeros((pixels.shape[1], 256), np.int64)  # [C, grey levels]
     for start in range(0, len(pixels), 4096):  # bincount widens its input to int64: do it a piece at a time
         piece = pixels[start : start + 4096]

@@ -94,13 +94,13 @@ class Parquet:
         self.check()
         try:
             with self._open() as file:
-                labels, split, pixels = self._values(file, self.label), self._split(file), self._decode(file)
+                labels, split = self._values(file, self.label), self._split(file)
+                if not labels:
+                    raise DataError(f"{self.path} has no rows; it needs one for each image")
+                (indices,), classes = encode([np.array(labels)], f"column {self.label!r} of {self.path}")
+                images = Images(self._decode(file), indices)  # last, because it takes longest
         except (ArrowException, OSError) as error:
             raise DataError(f"{self.path} is damaged: {error}; write it again") from error
-        if not labels:
-            raise DataError(f"{self.path} has no rows; it needs one for each image")
-        (indices,), classes = encode([np.array(labels)], f"column {self.label!r} of {self.path}")
-        images = Images(pixels, indices)
         parts = {part: images.take(np.flatnonzero(split == part)) for part in ("train", "val", "test")}
         return complete(
             parts["train"],

@@ -18,7 +18,7 @@ def stratified_order(labels: Labels, seed: int) -> Indices:
     """An order of the images in which every run of neighbours has the class shares of the whole.
 
     Each class is shuffled, then its n images are placed at (i + 1/2) / n, like beads evenly along a string, and all
-    strings are read together. So a cut anywhere splits every class in proportion (to within one image), and a longer
+    strings are read together. So a cut anywhere splits every class in proportion (to about one image), and a longer
     prefix contains a shorter one: a search on 2,000 images sees all of those that a search on 1,000 saw.
 
     Args:
@@ -49,10 +49,10 @@ def stratified_split(labels: Labels, sizes: Sequence[int], classes: Sequence[str
         seed: any integer.
 
     Raises:
-        DataError: a part that is not empty would lack a class, or the parts ask for more images than there are.
+        DataError: a part that is not empty would lack a class, or sizes are negative or ask for more than there is.
     """
-    if sum(sizes) > len(labels):
-        raise DataError(f"parts of {list(sizes)} images need {sum(sizes)}, but there are {len(labels)}; ask for less")
+    if min(sizes) < 0 or sum(sizes) > len(labels):
+        raise DataError(f"parts must have >= 0 and together <= {len(labels)} images, but got sizes {list(sizes)}")
     ends = np.cumsum(sizes)
     parts = [part.astype(np.int64) for part in np.split(stratified_order(labels, seed), ends)[: len(sizes)]]
     for part in parts:

@@ -51,7 +51,8 @@ def train_trial(recipe: Train, architecture: Architecture, context: Context) -> 
     if device.type == "cuda":
         torch.cuda.set_per_process_memory_fraction(context.memory_fraction)
     torch.manual_seed(context.seed)
-    model = classifier(architecture.graph, recipe.task(data), data.mean, data.std).to(device)
+    model = classifier(architecture.graph, recipe.task(data), data.mean, data.std)
+    model = model.to(device, memory_format=torch.channels_last)  # faster on GPUs, and for depthwise ones on CPUs
     static = cost_of_plan(network_of(model).plan).metrics()
     optimizer = training.make_optimizer(model, recipe)
     augment = Augment(crop_padding=recipe.crop, flip=recipe.flip, cutout=recipe.cutout)

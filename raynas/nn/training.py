@@ -120,7 +120,7 @@ def train_epoch(
         rate = learning_rate(recipe, epoch + (step + 0.5) / steps)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        images = augment(data.images[index], noise)
+        images = augment(data.images[index], noise).contiguous(memory_format=torch.channels_last)
         with torch.autocast("cuda", torch.bfloat16) if use_amp else nullcontext():
             loss = F.cross_entropy(model(images), data.labels[index], label_smoothing=recipe.label_smoothing)
         optimizer.zero_grad(set_to_none=True)

@@ -45,8 +45,8 @@ class Cells:
 
     ops: tuple[str, ...] = DARTS_OPS
     nodes: int = 2
-    layers: int = 4
-    width: int = 12
+    layers: int = 3
+    width: int = 8
     stem: int = 3
     name: str = "cells"
 

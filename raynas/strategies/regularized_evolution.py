@@ -38,6 +38,12 @@ class RegularizedEvolution:
                 f"but got (tournament={self.tournament}, population={self.population})"
             )
 
+    @classmethod
+    def for_trials(cls, trials: int) -> RegularizedEvolution:
+        """Sizes for a search of so many trials: a quarter of them, at least 10 and at most 100, are the population."""
+        population = min(100, max(10, trials // 4))
+        return cls(population, max(2, population // 3))
+
     def begin(self, space: Space, objectives: Objectives, seed: int) -> EvolutionProposer:
         """A new search; only the first objective counts."""
         return EvolutionProposer(self, space, seed)

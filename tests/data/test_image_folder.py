@@ -78,8 +78,11 @@ def test_what_is_no_image_is_passed_over(tmp_path: Path) -> None:
         (["test/a", "test/b"], r"holds \['test'\]"),
         (["train/a", "train/b", "val/a", "validation/a"], r"holds \['train', 'val', 'validation'\]"),
         (["train/a"], r"train holds 1 folders"),
-        (["train/a", "train/b", "test/a", "test/c"], r"test holds \['c'\], which .*train does not"),
-        (["train/a", "train/b", "test"], r"test holds no class folder"),
+        (
+            ["train/a", "train/b", "test/a", "test/c"],
+            r"test holds the classes \['a', 'c'\], .*train \['a', 'b'\]; make",
+        ),
+        (["train/a", "train/b", "test"], r"test holds the classes \[\], "),
     ],
 )
 def test_other_layouts_are_refused(tmp_path: Path, folders: list[str], message: str) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,5 @@ def test_damaged_files_raise_nothing_else(tmp_path: Path) -> None:
         for at in rng.integers(0, len(content), 4):
             content[at] = rng.integers(256)
         path.write_bytes(content[: rng.integers(1, len(content))] if rng.random() < 0.3 else content)
-        with pytest.raises(DataError):
+        with contextlib.suppress(DataError):  # some damage hits padding
             npz(str(path)).load()
-            raise DataError("survived: the damage hit padding")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import io
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ class TestNoSplits(DataSourceContract):
 @pytest.mark.parametrize(
     ("columns", "settings", "message"),
     [
-        ({"jpeg": IMAGES}, {}, r"columns \['jpeg', 'label'\], but image='image'; set it to one of them"),
+        ({"jpeg": IMAGES}, {}, r"columns \['label', 'jpeg'\], but image='image'; set it to one of them"),
         ({"image": IMAGES}, {"label": "class"}, "but label='class'"),
         ({"image": IMAGES}, {"split": "split"}, "set it to one of them, or to None to hold out the splits"),
         ({"image": LABELS}, {}, r"column 'image' of .* must hold encoded images \(bytes\), but holds int64"),
@@ -75,11 +76,15 @@ class TestNoSplits(DataSourceContract):
         ({"image": IMAGES, "label": [*LABELS[:29], None]}, {}, "row 29 of .* has no 'label'; fill or remove it"),
         ({"image": [*IMAGES[:9], None, *IMAGES[10:]]}, {}, "row 9 of .* has no 'image'"),
         ({"image": [*IMAGES[:9], b"bad", *IMAGES[10:]]}, {}, r"row 9 of .*x\.parquet is no image"),
-        ({"image": [{"bytes": None, "path": "x.png"}] * 30}, {}, "row 0 of .* has no 'image'"),
+        (
+            {"image": pa.array([{"bytes": None}] * 30, pa.struct({"bytes": pa.binary()}))},
+            {},
+            "row 0 of .* has no 'image'",
+        ),
         ({"image": [{"path": "x.png"}] * 30}, {}, "but holds struct<path"),
         ({"image": IMAGES, "split": ["train"] * 29 + ["dress"]}, {"split": "split"}, r"must hold .*, not \['dress'\]"),
         ({"image": IMAGES, "split": [None] * 30}, {"split": "split"}, "must hold strings, but holds null"),
-        ({"image": IMAGES, "split": ["test"] * 30}, {"split": "split"}, "class '0', which has 0 images"),
+        ({"image": IMAGES, "split": ["test"] * 30}, {"split": "split"}, "the train split has no images"),
         ({"image": pa.array([], pa.binary()), "label": pa.array([], pa.int64())}, {}, "has no rows"),
         ({"image": IMAGES}, {"size": 0}, "size must be at least 1"),
         ({"image": IMAGES}, {"channels": 4}, "channels must be 1"),
@@ -112,9 +117,8 @@ def test_damaged_files_raise_nothing_else(tmp_path: Path) -> None:
         for at in rng.integers(4, len(content) - 8, 5):
             content[at] = rng.integers(256)
         Path(path).write_bytes(content)
-        with pytest.raises(DataError):
+        with contextlib.suppress(DataError):  # some damage hits padding
             parquet(path, split=None, size=8).load()
-            raise DataError("survived: the damage hit what is not read")
 
 
 def test_cifar_jpeg(shared_data: Path) -> None:

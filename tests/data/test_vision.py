@@ -221,7 +221,7 @@ def test_download_fetches_checks_and_leaves_nothing_else(
         assert len(source.load().train) == 150
     assert sorted(path.name for path in Path(source.root).iterdir()) == [Cifar10.folder, dataset.filename]
 
-    # The server is gone. An archive that is there already is unpacked without it, also over a half that was left behind.
+    # The server is gone. An archive that is there is unpacked without it, also over a half that was left behind.
     shutil.rmtree(Path(source.root, Cifar10.folder))
     Path(source.root, Cifar10.folder).mkdir()
     Path(source.root, Cifar10.folder, "test_batch").write_bytes(b"half")
