@@ -77,6 +77,7 @@ class Search:
         storage: folder that holds runs.
         name: of this run's folder; None: made from the choices.
         seed: the same seed gives the same search (at concurrency 1; with more, results arrive in another order).
+        recipe: the recipe file that made this search, as `path.py:function`; `raynas resume` reads it again.
     """
 
     space: Space | Callable[[Choose], Graph] = field(default_factory=Cells)
@@ -94,6 +95,7 @@ class Search:
     storage: str = "runs"
     name: str | None = None
     seed: int = 0
+    recipe: str | None = None
 
     def __post_init__(self) -> None:
         if self.strategy is None:
@@ -175,6 +177,7 @@ class Search:
             if recorded[part] != mine[part]:
                 raise StateError(f"{folder} began with another {part}: {recorded[part]!r}, but now it is {mine[part]!r}")
         self.check()
+        self._record(folder)  # more trials than before, perhaps
         return self._go(folder, display)
 
     def to_json(self) -> dict[str, Any]:
@@ -201,14 +204,20 @@ class Search:
             while (folder := storage / f"{self.label()}-{number}").exists():
                 number += 1
         folder.mkdir(parents=True)
+        self._record(folder)
+        return folder
+
+    def _record(self, folder: Path) -> None:
+        packages = {package: metadata.version(package) for package in ("ray", "torch", "pyarrow")}
         settings = {
             "raynas": metadata.version("raynas"),
-            "versions": {p: metadata.version(p) for p in ("ray", "torch", "pyarrow")} | {"python": platform.python_version()},
+            "versions": packages | {"python": platform.python_version()},
             "names": {"space": as_space(self.space).name},
             "search": dataclasses.replace(self, name=folder.name).to_json(),
         }
-        (folder / SEARCH).write_text(json.dumps(settings, indent=1) + "\n")
-        return folder
+        partial = folder / f".{SEARCH}.partial"
+        partial.write_text(json.dumps(settings, indent=1) + "\n")
+        partial.replace(folder / SEARCH)
 
     def _go(self, folder: Path, display: Display | None) -> Run:
         from raynas.tune import run as ray_run  # ray costs a second to import; checks come first
@@ -263,10 +272,10 @@ class Search:
                     raise AllTrialsFailed(len(loop.trials), next(iter(loop.trials.values())).reason)
                 if self._over(loop):
                     state = "finished"
-                    say("testing the winner")
-                    self._deliver(folder, ledger.trials(), space)
-            except Interrupted as stop:
-                raise Interrupted(f"raynas resume {shlex.quote(str(folder))}", stop.exit_code) from None
+                    self._deliver(folder, ledger.trials(), space, say)
+            except (Interrupted, KeyboardInterrupt) as stop:
+                code = stop.exit_code if isinstance(stop, Interrupted) else 130
+                raise Interrupted(f"raynas resume {shlex.quote(str(folder))}", code) from None
             finally:
                 ledger.append("closed", body={"state": state})
                 if display:
@@ -289,7 +298,9 @@ class Search:
             "folder": str((folder / CHECKPOINTS / f"{trial.id:05d}").resolve()),
         }
 
-    def _deliver(self, folder: Path, trials: Sequence[Recorded], space: Space) -> None:
+    def _deliver(
+        self, folder: Path, trials: Sequence[Recorded], space: Space, say: Callable[[str], None]
+    ) -> None:
         """Hands over the winner's trained network and reads the test split, once."""
         winner = best_of(trials, self.constraints)
         done = folder / BEST / RESULT
@@ -297,6 +308,7 @@ class Search:
             return
         if done.is_file() and json.loads(done.read_text())["trial"] == winner.id:
             return
+        say("testing the winner")
         architecture = replay(space, winner.answers)
         checkpoints = folder / CHECKPOINTS / f"{winner.id:05d}"
         metrics = self.estimator.deliver(architecture, str(checkpoints), str(folder / BEST))

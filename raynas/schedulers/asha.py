@@ -16,7 +16,7 @@ from raynas.records import usable
 
 @dataclass(frozen=True)
 class Asha:
-    """The settings.
+    """Asynchronous successive halving: at each rung the best third goes on, the others stop.
 
     Attributes:
         rungs: budgets in epochs at which trials are compared, rising. The full budget need not be among them.

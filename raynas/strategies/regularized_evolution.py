@@ -20,7 +20,7 @@ from raynas.strategies.fresh import Fresh
 
 @dataclass(frozen=True)
 class RegularizedEvolution:
-    """The settings.
+    """A tournament picks the parent, one answer is mutated, the oldest dies.
 
     Attributes:
         population: how many of the youngest trials can be parents (P). 30 with a tournament of 10 found better cells

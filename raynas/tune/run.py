@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +19,7 @@ from ray.tune import Callback, Stopper
 
 from raynas.errors import ConfigError, Interrupted
 from raynas.loop import Loop
+from raynas.recipe import PREFIX as RECIPE
 from raynas.records import Estimator, Space, Trial
 from raynas.tune.adapters import LoopScheduler, LoopSearcher
 from raynas.tune.trainable import TrialRunner
@@ -155,6 +157,9 @@ def run(
     Raises:
         Interrupted: the person pressed Ctrl-C or the process was asked to end.
     """
+    for name, module in list(sys.modules.items()):
+        if name.startswith(RECIPE):  # no worker can import a recipe file: what it defines travels by value
+            ray.cloudpickle.register_pickle_by_value(module)
     count = slots(resources)
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(count)
     context = {

@@ -1,0 +1,193 @@
+"""From what a person wrote to a `Search`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from rich.console import Console
+
+from raynas import catalog
+from raynas.errors import ConfigError
+from raynas.estimators import Train
+from raynas.objectives import Constraint, Objective
+from raynas.recipe import load_recipe
+from raynas.run import Run
+from raynas.schedulers import Asha
+from raynas.search import Search
+from raynas.spaces.decide import as_space, sample
+from raynas.strategies import RegularizedEvolution
+
+PARTS = ("space", "strategy", "estimator", "scheduler", "data")
+"""What `--set PART.field=value` can address."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The options of `raynas search`, None where they were not given."""
+
+    recipe: str | None = None
+    space: str | None = None
+    strategy: str | None = None
+    estimator: str | None = None
+    scheduler: str | None = None
+    data: str | None = None
+    data_dir: str | None = None
+    trials: int | None = None
+    epochs: int | None = None
+    hours: float | None = None
+    objectives: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
+    concurrency: int | None = None
+    cpus_per_trial: float | None = None
+    gpus_per_trial: float | None = None
+    address: str | None = None
+    storage: str | None = None
+    name: str | None = None
+    seed: int | None = None
+    settings: tuple[str, ...] = ()
+
+
+def make_search(choices: Choices) -> Search:
+    """The search that options describe, on top of a recipe or of the defaults.
+
+    Raises:
+        ConfigError: an option names something unknown or has a value that cannot work.
+    """
+    settings = _settings(choices.settings)
+    base = load_recipe(choices.recipe) if choices.recipe else Search()
+    fields = (
+        "trials", "hours", "concurrency", "cpus_per_trial", "gpus_per_trial", "address", "storage", "name", "seed",
+    )  # fmt: skip
+    changes: dict[str, Any] = {f: v for f in fields if (v := getattr(choices, f)) is not None}
+    trials = changes.get("trials", base.trials)
+    if trials < 1:
+        raise ConfigError(f"trials must be at least 1, but got {trials}")
+    if choices.recipe:
+        changes["recipe"] = choices.recipe
+    if choices.objectives:
+        changes["objectives"] = tuple(Objective.parse(text) for text in choices.objectives)
+    if choices.constraints:
+        changes["constraints"] = tuple(Constraint.parse(text) for text in choices.constraints)
+    changes["space"] = _part("space", choices.space, base.space, catalog.SPACES, settings)
+    changes["estimator"] = estimator = _estimator(choices, base.estimator, settings)
+    changes["strategy"] = _strategy(choices, base, trials, settings)
+    changes["scheduler"] = _scheduler(choices, base, estimator, settings)
+    return dataclasses.replace(base, **changes)
+
+
+def remake_search(folder: Path, **changes: Any) -> Search:
+    """The search that a run recorded, with changes where they are not None.
+
+    Raises:
+        ConfigError: the folder is no run, or the run used parts that only Python can make.
+    """
+    recorded = Run(folder).settings["search"]
+    base = load_recipe(recorded["recipe"]) if recorded.get("recipe") else None
+    made: dict[str, Any] = {}
+    for field in dataclasses.fields(Search):
+        try:
+            made[field.name] = catalog.from_json(recorded[field.name])
+        except ConfigError:
+            if base is None:
+                raise
+            made[field.name] = getattr(base, field.name)
+    resolved = folder.resolve()
+    made |= {"storage": str(resolved.parent), "name": resolved.name}
+    if changes.get("trials") is not None and changes["trials"] < recorded["trials"]:
+        raise ConfigError(f"trials must be at least {recorded['trials']}, as the run began, but got {changes['trials']}")
+    return Search(**made | {name: value for name, value in changes.items() if value is not None})
+
+
+def _settings(texts: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+    found: dict[str, dict[str, str]] = {part: {} for part in PARTS}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        part, dot, field = key.strip().partition(".")
+        if not equals or not dot:
+            raise ConfigError(f"--set takes PART.FIELD=VALUE with PART one of {', '.join(PARTS)}, but got {text!r}")
+        if part not in found:
+            raise catalog.unknown("part in --set", part, PARTS)
+        found[part][field] = value.strip()
+    return found
+
+
+def _part(
+    kind: str, name: str | None, current: Any, table: Mapping[str, Any], settings: Mapping[str, Mapping[str, str]]
+) -> Any:
+    """A part by name, or the current one; with what was set on it."""
+    value = catalog.look_up(kind, name, table)() if name is not None else current
+    if not settings[kind]:
+        return value
+    if not dataclasses.is_dataclass(value):
+        raise ConfigError(f"this {kind} has no settings, but got --set {kind}.{next(iter(settings[kind]))}=...")
+    return catalog.with_settings(value, settings[kind], kind)
+
+
+def _estimator(choices: Choices, current: Any, settings: Mapping[str, Mapping[str, str]]) -> Any:
+    estimator = _part("estimator", choices.estimator, current, catalog.ESTIMATORS, settings)
+    if choices.epochs is not None:
+        if not isinstance(estimator, Train):
+            raise ConfigError(f"--epochs needs the estimator train, but got {type(estimator).__name__}")
+        estimator = dataclasses.replace(estimator, epochs=choices.epochs)
+    if choices.data is None and choices.data_dir is None and not settings["data"]:
+        return estimator
+    if not isinstance(estimator, Train):
+        raise ConfigError(f"--data needs the estimator train, but got {type(estimator).__name__}")
+    make = catalog.look_up("data", choices.data, catalog.DATA) if choices.data else type(estimator.data)
+    places = [f.name for f in dataclasses.fields(make) if f.name in ("root", "path")]
+    given: dict[str, Any] = {}
+    if choices.data_dir is not None:
+        if not places:
+            raise ConfigError(f"data {choices.data or estimator.data.name!r} comes with raynas and takes no --data-dir")
+        given[places[0]] = choices.data_dir
+    required = [f.name for f in dataclasses.fields(make) if f.default is dataclasses.MISSING and f.name in places]
+    if choices.data and required and not given:
+        raise ConfigError(f"data {choices.data!r} needs --data-dir: its {'file' if 'path' in places else 'folder'}")
+    source = make(**given) if choices.data else dataclasses.replace(estimator.data, **given)  # type: ignore[type-var]
+    return dataclasses.replace(estimator, data=catalog.with_settings(source, settings["data"], "data"))
+
+
+def _strategy(choices: Choices, base: Search, trials: int, settings: Mapping[str, Mapping[str, str]]) -> Any:
+    sized = RegularizedEvolution.for_trials(trials)
+    if choices.strategy is None and not choices.recipe:
+        return _part("strategy", None, sized, catalog.STRATEGIES, settings)
+    table = {**catalog.STRATEGIES, "evolution": lambda: sized}
+    return _part("strategy", choices.strategy, base.strategy, table, settings)
+
+
+def _scheduler(choices: Choices, base: Search, estimator: Any, settings: Mapping[str, Mapping[str, str]]) -> Any:
+    table = {**catalog.SCHEDULERS, "asha": lambda: Asha.for_budget(max(1, estimator.budget))}
+    current = base.scheduler
+    if isinstance(current, Asha) and choices.epochs is not None and "rungs" not in settings["scheduler"]:
+        current = Asha.for_budget(max(1, estimator.budget), current.eta)
+    return _part("scheduler", choices.scheduler, current, table, settings)
+
+
+def tell_plan(search: Search, *, as_json: bool) -> None:
+    """Says what a search would do, after checking it."""
+    search.check()
+    if as_json:
+        sys.stdout.write(json.dumps(search.to_json(), indent=1) + "\n")
+        return
+    console = Console()
+    space = as_space(search.space)
+    one = sample(space, Random(search.seed))
+    for label, value in (
+        ("space", search.space),
+        ("strategy", search.strategy),
+        ("estimator", search.estimator),
+        ("scheduler", search.scheduler),
+        ("objectives", ", ".join(map(str, search.objectives))),
+        ("constraints", ", ".join(map(str, search.constraints)) or "none"),
+        ("trials", f"{search.trials} of at most {search.estimator.budget:g} epochs"),
+        ("run", f"{search.storage}/{search.name or search.label()}"),
+        ("for example", " ".join(f"{k}={v}" for k, v in one.answers.items())),
+    ):
+        console.print(f"[bold]{label:12}[/bold]{value}", highlight=False, soft_wrap=True)

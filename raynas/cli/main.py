@@ -1,0 +1,189 @@
+"""`raynas`: the commands, their options and exit codes.
+
+Nothing heavy is imported before a command needs it: `raynas --help` answers in a fraction of a second.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from raynas.errors import Interrupted, RaynasError
+
+app = typer.Typer(
+    name="raynas",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help="Neural architecture search on Ray Tune: a search space, data and a budget in, a trained network out.\n\n"
+    "Start with `raynas search`: it finds a network for handwritten digits in about a minute.",
+)
+
+Text = str | None
+RUN = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, e.g. runs/first.", show_default=False)]
+AS_JSON = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "  raynas search\n\n"
+    "  raynas search --space chain --data digits --trials 20 --epochs 9 --name first\n\n"
+    "  raynas search --data folder --data-dir photos --constraint 'params_m<=0.5' --set data.size=64\n\n"
+    "  raynas search recipe.py:small --trials 100 --gpus-per-trial 0.25 --address auto"
+)
+def search(
+    recipe: Annotated[
+        Text,
+        typer.Argument(metavar="[RECIPE.py[:FUNCTION]]", help="Python function that returns a raynas.Search."),
+    ] = None,
+    space: Annotated[Text, typer.Option(help="What is searched: see `raynas list spaces`.")] = None,
+    strategy: Annotated[Text, typer.Option(help="Who proposes: see `raynas list strategies`.")] = None,
+    estimator: Annotated[Text, typer.Option(help="What scores: see `raynas list estimators`.")] = None,
+    scheduler: Annotated[Text, typer.Option(help="Who goes on at each rung: see `raynas list schedulers`.")] = None,
+    data: Annotated[Text, typer.Option(help="Images to train on: see `raynas list data`.")] = None,
+    data_dir: Annotated[Text, typer.Option(metavar="DIR", help="Where the data is: a folder, or a file.")] = None,
+    trials: Annotated[int | None, typer.Option(metavar="N", help="Architectures to try.  [default: 40]")] = None,
+    epochs: Annotated[int | None, typer.Option(metavar="N", help="Full training of one.  [default: 9]")] = None,
+    hours: Annotated[float | None, typer.Option(metavar="H", help="Stop after so long; resumable.")] = None,
+    objective: Annotated[
+        list[str] | None, typer.Option(metavar="METRIC[:max|min]", help="What is optimised; repeatable.")
+    ] = None,
+    constraint: Annotated[
+        list[str] | None, typer.Option(metavar="'METRIC<=X'", help="What must hold; repeatable.")
+    ] = None,
+    concurrency: Annotated[int | None, typer.Option(metavar="N", help="Trials at once.")] = None,
+    cpus_per_trial: Annotated[float | None, typer.Option(metavar="X", help="CPUs of a trial.")] = None,
+    gpus_per_trial: Annotated[float | None, typer.Option(metavar="X", help="GPUs of a trial, e.g. 0.25.")] = None,
+    address: Annotated[Text, typer.Option(metavar="ADDR", help="Ray cluster to join: auto, host:port.")] = None,
+    storage: Annotated[Text, typer.Option(metavar="DIR", help="Where runs are kept.  [default: runs]")] = None,
+    name: Annotated[Text, typer.Option(metavar="NAME", help="Of this run's folder.")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Same seed, same search.  [default: 0]")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Any setting, e.g. space.width=16; repeatable."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, say what would run, stop.")] = False,
+    as_json: AS_JSON = False,
+) -> None:
+    """Search for an architecture, train it, hand it over.
+
+    Without arguments: the demo (cells for handwritten digits, regularized evolution, ASHA).
+    """
+    from raynas.cli import live
+    from raynas.cli.build import Choices, make_search, tell_plan
+
+    made = make_search(
+        Choices(
+            recipe=recipe, space=space, strategy=strategy, estimator=estimator, scheduler=scheduler, data=data,
+            data_dir=data_dir, trials=trials, epochs=epochs, hours=hours, objectives=tuple(objective or ()),
+            constraints=tuple(constraint or ()), concurrency=concurrency, cpus_per_trial=cpus_per_trial,
+            gpus_per_trial=gpus_per_trial, address=address, storage=storage, name=name, seed=seed,
+            settings=tuple(set_ or ()),
+        )
+    )  # fmt: skip
+    if dry_run:
+        tell_plan(made, as_json=as_json)
+        return
+    live.finish(made.run(None if as_json else live.display()), as_json=as_json)
+
+
+@app.command(epilog="Example:\n\n  raynas resume runs/first --trials 100")
+def resume(
+    run: RUN,
+    trials: Annotated[int | None, typer.Option(metavar="N", help="Try so many in all, more than before.")] = None,
+    hours: Annotated[float | None, typer.Option(metavar="H", help="Stop after so long.")] = None,
+    concurrency: Annotated[int | None, typer.Option(metavar="N", help="Trials at once.")] = None,
+    address: Annotated[Text, typer.Option(metavar="ADDR", help="Ray cluster to join.")] = None,
+    as_json: AS_JSON = False,
+) -> None:
+    """Continue a stopped or killed run: nothing that was recorded is lost or trained again."""
+    from raynas.cli import live
+    from raynas.cli.build import remake_search
+
+    made = remake_search(run, trials=trials, hours=hours, concurrency=concurrency, address=address)
+    live.finish(made.resume(None if as_json else live.display()), as_json=as_json)
+
+
+@app.command(epilog="Examples:\n\n  raynas show runs/first --top 5\n\n  raynas show runs/first --json")
+def show(
+    run: RUN,
+    as_json: AS_JSON = False,
+    pareto: Annotated[bool, typer.Option("--pareto", help="Only trials that no other beats in everything.")] = False,
+    top: Annotated[int, typer.Option(metavar="K", min=1, help="Show the K best trials.")] = 10,
+) -> None:
+    """Show how a run stands, also while it runs."""
+    from raynas.cli.show import show_run
+    from raynas.run import Run
+
+    opened = Run(run)
+    if as_json:
+        _print_json(opened.summary())
+    else:
+        show_run(opened, top=top, front_only=pareto)
+
+
+@app.command("list", epilog="Example:\n\n  raynas list spaces")
+def list_(
+    what: Annotated[str, typer.Argument(metavar="spaces|strategies|estimators|schedulers|data", show_default=False)],
+    as_json: AS_JSON = False,
+) -> None:
+    """List what can be named on the command line."""
+    from raynas.cli.show import show_catalog
+
+    show_catalog(what, as_json=as_json)
+
+
+@app.command(epilog="Example:\n\n  raynas doctor --storage runs --address auto")
+def doctor(
+    storage: Annotated[Path, typer.Option(metavar="DIR", help="Where runs would be kept.")] = Path("runs"),
+    address: Annotated[Text, typer.Option(metavar="ADDR", help="Ray cluster that should answer.")] = None,
+    as_json: AS_JSON = False,
+) -> None:
+    """Check the machine: Python, torch, GPUs, Ray, disk, memory, storage, cluster."""
+    from raynas.cli.doctor import examine, tell
+
+    findings = examine(storage, address)
+    if as_json:
+        _print_json([f._asdict() for f in findings])
+    else:
+        tell(findings)
+    if not all(f.good for f in findings):
+        raise typer.Exit(2)
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, indent=1) + "\n")
+
+
+def main() -> None:
+    """Runs a command; every deliberate error is one line, and its kind is the exit code."""
+    try:
+        code = app(standalone_mode=False)
+    except Interrupted as stop:
+        typer.echo(f"raynas: {stop}", err=True)
+        code = stop.exit_code
+    except RaynasError as error:
+        typer.echo(f"raynas: {error}", err=True)
+        code = error.exit_code
+    except (typer.Abort, KeyboardInterrupt):
+        typer.echo("raynas: interrupted", err=True)
+        code = 130
+    except BrokenPipeError:
+        code = 141
+    except Exception as error:
+        # A usage error of click, of which typer ships its own copy; anything else is a bug and shows its traceback.
+        if not hasattr(error, "format_message"):
+            raise
+        typer.echo(f"raynas: {error.format_message()} See --help.", err=True)
+        code = 2
+    sys.exit(code or 0)
+
+
+if __name__ == "__main__":
+    main()
