@@ -8,6 +8,7 @@
     ├── ConfigError            a setting is wrong: which, its value, the fix               (exit 2)
     │   └── DataError          data is missing or unusable                                 (exit 2)
     ├── StateError             what a run recorded is damaged or does not fit              (exit 3)
+    ├── StorageError           the disk of a run is full, failing or read-only             (exit 75)
     ├── PluginError            a strategy, scheduler or objective broke its contract       (exit 4)
     ├── AllTrialsFailed        every trial fails alike                                     (exit 5)
     └── Interrupted            stopped by the person; carries the command that continues   (exit 130 or 143)
@@ -74,6 +75,18 @@ class StateError(RaynasError):
     """What a run recorded is damaged, or does not fit the search that wants to continue it."""
 
     exit_code = 3
+
+
+class StorageError(RaynasError):
+    """The disk of a run is full, failing or read-only; what was recorded before is safe."""
+
+    exit_code = 75
+
+    def __init__(self, folder: str, what: str) -> None:
+        super().__init__(folder, what)
+
+    def __str__(self) -> str:
+        return f"{self.args[0]} cannot be used: {self.args[1]}; make room or repair the disk, then resume the run"
 
 
 class PluginError(RaynasError):

@@ -18,12 +18,13 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from raynas.errors import ConfigError, StateError
+from raynas.errors import ConfigError, RaynasError, StateError, StorageError
 from raynas.graph import Graph
 from raynas.ops import Scalar
 from raynas.records import RUNNING, Architecture, Measurement
@@ -31,7 +32,10 @@ from raynas.records import RUNNING, Architecture, Measurement
 VERSION = 1
 """Of the format; a file of a newer one is refused by name."""
 
-FILE = "ledger.sqlite"
+FILE, LOCK = "ledger.sqlite", "ledger.lock"
+
+_DISK = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_BUSY")
+"""Errors that tell of a disk and not of a damaged file."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
@@ -97,7 +101,7 @@ class Recorded:
 
 
 class Ledger:
-    """An open ledger. Use `create`, `write` or `read`."""
+    """An open ledger. Use `write` or `read`."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path, lock: IO[str] | None) -> None:
         self.path = path
@@ -113,29 +117,17 @@ class Ledger:
             ConfigError: another process is writing to it.
             StateError: it is damaged, or of a newer format.
         """
-        lock = (folder / "ledger.lock").open("a+")
+        lock = (folder / LOCK).open("a+")
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.seek(0)
-            owner = lock.read().strip() or "another process"
+            if not _locked(lock, fcntl.LOCK_EX):
+                raise ConfigError(f"run {folder} is being written by {_owner(lock)}; wait for it or stop it first")
+            lock.truncate(0)
+            lock.write(f"process {os.getpid()} on {socket.gethostname()}")
+            lock.flush()
+            return cls(_open(folder / FILE, "rwc"), folder / FILE, lock)
+        except BaseException:
             lock.close()
-            raise ConfigError(f"run {folder} is being written by {owner}; wait for it or stop it first") from None
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()} on {socket.gethostname()}")
-        lock.flush()
-        path = folder / FILE
-        connection = sqlite3.connect(path, isolation_level=None)
-        try:
-            _guard(connection, path)
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.executescript(_SCHEMA)
-            connection.execute(f"PRAGMA user_version={VERSION}")
-        except sqlite3.DatabaseError as error:
-            lock.close()
-            raise StateError(f"{path} is damaged: {error}") from error
-        return cls(connection, path, lock)
+            raise
 
     @classmethod
     def read(cls, folder: Path) -> Ledger:
@@ -148,37 +140,41 @@ class Ledger:
         path = folder / FILE
         if not path.is_file():
             raise ConfigError(f"{folder} is no run: it has no {FILE}")
-        connection = sqlite3.connect(f"file:{path}?mode=rw", uri=True, isolation_level=None)
-        try:
-            _guard(connection, path)
-        except sqlite3.DatabaseError as error:
-            raise StateError(f"{path} is damaged: {error}") from error
-        return cls(connection, path, None)
+        return cls(_open(path, "rw"), path, None)
+
+    @staticmethod
+    def writer(folder: Path) -> str | None:
+        """Who is writing to a folder's ledger now, e.g. "process 42 on host"; None: nobody."""
+        if not (folder / LOCK).is_file():
+            return None
+        with (folder / LOCK).open() as lock:
+            return None if _locked(lock, fcntl.LOCK_SH) else _owner(lock)
 
     def append(
         self, kind: str, trial: int | None = None, body: Mapping[str, Any] | None = None, *, commit: bool = True
     ) -> None:
-        """Records an event; durable when this returns, unless `commit` is False: then with the next that is."""
+        """Records an event; durable when this returns, unless `commit` is False: then with the next that is.
+
+        Raises:
+            StorageError: the disk is full or fails. What was recorded before is safe.
+        """
         text = json.dumps(body or {}, separators=(",", ":"), allow_nan=False)
         now = time.time()
-        if not self._db.in_transaction:
-            self._db.execute("BEGIN IMMEDIATE")
-        self._db.execute(
-            "INSERT INTO events (time, kind, trial, body, crc) VALUES (?, ?, ?, ?, ?)",
-            (now, kind, trial, text, _crc(kind, trial, text)),
-        )
+        with self._naming_trouble():
+            self._begin()
+            self._db.execute(
+                "INSERT INTO events (time, kind, trial, body, crc) VALUES (?, ?, ?, ?, ?)",
+                (now, kind, trial, text, _crc(now, kind, trial, text)),
+            )
         if commit:
-            self._db.execute("COMMIT")
+            self.flush()
 
     def asked(self, trial: int, architecture: Architecture, parent: int | None) -> None:
-        """Records a proposal with its graph; it becomes durable with the trial's first result."""
-        if not self._db.in_transaction:
-            self._db.execute("BEGIN IMMEDIATE")
-        body: dict[str, Any] = {
-            "key": architecture.key,
-            "answers": dict(architecture.answers),
-            "graph": self._store(architecture.graph),
-        }
+        """Records a proposal with its graph; it becomes durable with the next result of any trial."""
+        with self._naming_trouble():
+            self._begin()
+            graph = self._store(architecture.graph)
+        body: dict[str, Any] = {"key": architecture.key, "answers": dict(architecture.answers), "graph": graph}
         if parent is not None:
             body["parent"] = parent
         self.append("asked", trial, body, commit=False)
@@ -193,16 +189,23 @@ class Ledger:
         self.append("ended", trial, {"status": status, "reason": reason} if reason else {"status": status})
 
     def flush(self) -> None:
-        """Makes everything recorded durable."""
+        """Makes everything recorded durable.
+
+        Raises:
+            StorageError: the disk is full or fails.
+        """
         if self._db.in_transaction:
-            self._db.execute("COMMIT")
+            with self._naming_trouble():
+                self._db.execute("COMMIT")
 
     def close(self) -> None:
         """Flushes and lets the lock go."""
-        self.flush()
-        self._db.close()
-        if self._lock:
-            self._lock.close()
+        try:
+            self.flush()
+        finally:
+            self._db.close()
+            if self._lock:
+                self._lock.close()
 
     def events(self) -> Iterator[Event]:
         """All events in order.
@@ -211,16 +214,12 @@ class Ledger:
             StateError: a record is damaged or missing.
         """
         expected = 0
-        try:
-            for seq, when, kind, trial, text, crc in self._db.execute(
-                "SELECT seq, time, kind, trial, body, crc FROM events ORDER BY seq"
-            ):
+        with self._naming_trouble():
+            for seq, *row in self._db.execute("SELECT seq, time, kind, trial, body, crc FROM events ORDER BY seq"):
                 expected += 1
-                if seq != expected or crc != _crc(kind, trial, text):
-                    raise StateError(f"{self.path}: record {expected} is damaged or missing")
-                yield Event(when, kind, trial, json.loads(text))
-        except sqlite3.DatabaseError as error:
-            raise StateError(f"{self.path} is damaged after record {expected}: {error}") from error
+                if seq != expected:
+                    raise StateError(f"{self.path}: record {expected} is missing")
+                yield self._event(*row)
 
     def trials(self) -> list[Recorded]:
         """All trials, by id."""
@@ -231,8 +230,7 @@ class Ledger:
             if kind == "asked":
                 found[trial] = Recorded(trial, body["key"], body["answers"], body.get("parent"), when)
             elif kind == "measured":
-                metrics = {n: math.nan if v is None else v for n, v in body["metrics"].items()}
-                found[trial].measurements.append(Measurement(body["budget"], metrics))
+                found[trial].measurements.append(measurement_of(body))
                 found[trial].scores = tuple(body["scores"]) if body["scores"] else None
             elif kind == "ended":
                 record = found[trial]
@@ -242,11 +240,34 @@ class Ledger:
         return list(found.values())
 
     def graph(self, trial: int) -> Graph:
-        """The graph of a trial."""
-        row = self._db.execute("SELECT body FROM events WHERE kind = 'asked' AND trial = ?", (trial,)).fetchone()
-        if row is None:
-            raise StateError(f"{self.path}: no trial {trial}")
-        return self._load(json.loads(row[0])["graph"])
+        """The graph of a trial.
+
+        Raises:
+            StateError: there is no such trial, or what was recorded of it is damaged.
+        """
+        with self._naming_trouble():
+            row = self._db.execute(
+                "SELECT time, kind, trial, body, crc FROM events WHERE kind = 'asked' AND trial = ?", (trial,)
+            ).fetchone()
+            if row is None:
+                raise StateError(f"{self.path}: no trial {trial}")
+            return Graph.from_json(self._resolve(self._event(*row).body["graph"]))
+
+    def _event(self, when: float, kind: str, trial: int | None, text: str, crc: int) -> Event:
+        if crc != _crc(when, kind, trial, text):
+            raise StateError(f"{self.path}: a record of {f'trial {trial}' if trial else 'a session'} is damaged")
+        return Event(when, kind, trial, json.loads(text))
+
+    def _begin(self) -> None:
+        if not self._db.in_transaction:
+            self._db.execute("BEGIN IMMEDIATE")
+
+    @contextmanager
+    def _naming_trouble(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise _trouble(self.path, error) from error
 
     def _store(self, graph: Graph) -> dict[str, Any]:
         """Stores the nodes of a graph and its motifs, each list once, and tells where they are."""
@@ -261,22 +282,57 @@ class Ledger:
             told["motifs"] = {name: self._store(motif) for name, motif in graph.motifs}
         return told
 
-    def _load(self, told: Mapping[str, Any]) -> Graph:
-        return Graph.from_json(self._resolve(told))
-
     def _resolve(self, told: Mapping[str, Any]) -> dict[str, Any]:
         row = self._db.execute("SELECT body FROM parts WHERE id = ?", (told["nodes"],)).fetchone()
-        if row is None or blake2b(row[0].encode(), digest_size=12).hexdigest() != told["nodes"]:
+        if row is None or blake2b(str(row[0]).encode(), digest_size=12).hexdigest() != told["nodes"]:
             raise StateError(f"{self.path}: graph part {told['nodes']} is damaged or missing")
         motifs = {name: self._resolve(motif) for name, motif in told.get("motifs", {}).items()}
         return {"nodes": json.loads(row[0]), "output": told["output"], "motifs": motifs}
 
 
-def _crc(kind: str, trial: int | None, text: str) -> int:
-    return zlib.crc32(f"{kind}\x1f{trial}\x1f{text}".encode())
+def measurement_of(body: Mapping[str, Any]) -> Measurement:
+    """The reading that a `measured` event tells."""
+    metrics = {name: math.nan if value is None else value for name, value in body["metrics"].items()}
+    return Measurement(body["budget"], metrics)
 
 
-def _guard(connection: sqlite3.Connection, path: Path) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > VERSION:
-        raise StateError(f"{path} has format {version}; this raynas reads up to {VERSION}: upgrade raynas")
+def _crc(when: float, kind: str, trial: int | None, text: str) -> int:
+    return zlib.crc32(f"{when!r}\x1f{kind}\x1f{trial}\x1f{text}".encode())
+
+
+def _open(path: Path, mode: str) -> sqlite3.Connection:
+    connection = None
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None)
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > VERSION:
+            raise StateError(f"{path} has format {version}; this raynas reads up to {VERSION}: upgrade raynas")
+        if mode == "rwc":
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version={VERSION}; COMMIT;")
+    except (sqlite3.DatabaseError, StateError) as error:
+        if connection is not None:
+            connection.close()
+        raise error if isinstance(error, StateError) else _trouble(path, error) from error
+    return connection
+
+
+def _trouble(path: Path, error: sqlite3.DatabaseError) -> RaynasError:
+    if getattr(error, "sqlite_errorname", "").startswith(_DISK):
+        return StorageError(str(path.parent), str(error))
+    return StateError(f"{path} is damaged: {error}")
+
+
+def _locked(lock: IO[str], how: int) -> bool:
+    """Whether the lock could be taken. The kernel frees the lock of a process that died."""
+    try:
+        fcntl.flock(lock, how | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _owner(lock: IO[str]) -> str:
+    lock.seek(0)
+    return lock.read().strip() or "another process"

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from raynas.cost import STATIC_METRICS, cost
-from raynas.errors import AllTrialsFailed, Exhausted, PluginError, RaynasError, StateError
-from raynas.ledger import Event, Ledger
+from raynas.errors import AllTrialsFailed, ConfigError, Exhausted, GraphError, PluginError, RaynasError, StateError
+from raynas.ledger import Event, Ledger, measurement_of
 from raynas.objectives import Constraint, Objective, scores
 from raynas.plan import Task
 from raynas.records import (
@@ -32,10 +35,10 @@ from raynas.records import (
 from raynas.seeds import seed_for
 
 ALIKE = 10
-"""So many failures in a row with one reason end a search."""
+"""So many failures in a row with one reason, numbers aside, end a search."""
 
 INFEASIBLE = 10_000
-"""Proposals that may break a constraint one after the other."""
+"""Proposals that may break a constraint one after the other, before the search counts as exhausted."""
 
 Listener = Callable[[str, Trial], None]
 """Called with "asked", "measured" or "ended" and the trial, after it was recorded."""
@@ -55,6 +58,13 @@ class Loop:
         scheduler: who goes on at each rung; None: everybody.
         ledger: where events are recorded; None: nowhere.
         listeners: told of every event.
+
+    Attributes:
+        trials: all trials by id, those that run included.
+        running: those that run.
+        exhausted: the strategy has nothing left to propose.
+        failure: what ended the search early: a plug-in that broke, a full disk, trial after trial that failed alike.
+            It is kept here instead of raised, since a runtime would take it for an error of the trial at hand.
     """
 
     def __init__(
@@ -71,6 +81,7 @@ class Loop:
         ledger: Ledger | None = None,
         listeners: Sequence[Listener] = (),
     ) -> None:
+        self.space = space
         self.objectives = tuple(objectives)
         self.limit = math.inf if trials is None else trials
         self.task = task
@@ -85,6 +96,7 @@ class Loop:
         self.exhausted = False
         self.failure: RaynasError | None = None
         self._again: list[Trial] = []
+        self._stopping: set[int] = set()  # running trials whose last reading said stop
         self._alike = (0, "")
 
     @property
@@ -109,24 +121,28 @@ class Loop:
         except Exhausted:
             self.exhausted = True
             return None
+        except ConfigError as error:
+            self.failure = error
+            return None
         if proposal is None:
-            if not self.running:
-                raise PluginError(type(self.proposer).__name__, "has no proposal although nothing is running")
+            if not self.running and not self.failure:
+                self.failure = PluginError(_name(self.proposer), "has no proposal although nothing is running")
             return None
         trial = self._open(proposal)
-        if self.ledger:
-            self.ledger.asked(trial.id, trial.architecture, trial.parent)
+        self._record(lambda ledger: ledger.asked(trial.id, trial.architecture, trial.parent))
         self._heard("asked", trial)
         return trial
 
     def measure(self, trial_id: int, measurement: Measurement) -> bool:
         """Records a reading and says whether the trial goes on. A reading that is known already changes nothing."""
         trial = self.running[trial_id]
+        measurement = _plain(measurement)
         if measurement.budget <= trial.budget:
-            return True
+            return measurement.budget < trial.budget or trial_id not in self._stopping
+        if math.isnan(measurement.budget):
+            return False
         values = scores(self.objectives, measurement.metrics)
-        if self.ledger:
-            self.ledger.measured(trial_id, measurement, values)
+        self._record(lambda ledger: ledger.measured(trial_id, measurement, values))
         go_on = self._measured(trial_id, measurement)
         self._heard("measured", self.running[trial_id])
         return go_on
@@ -143,10 +159,10 @@ class Loop:
         if not reason and trial.scores is None:
             reason = self._unusable(trial)
         status = FAILED if reason else STOPPED if stopped else FINISHED
-        if self.ledger:
-            self.ledger.ended(trial_id, status, reason)
+        self._record(lambda ledger: ledger.ended(trial_id, status, reason))
         trial = self._ended(trial_id, status, reason)
         self._heard("ended", trial)
+        self._count_alike(reason)
         return trial
 
     def replay(self, events: Iterable[Event], *, reissue: bool = True) -> None:
@@ -158,6 +174,7 @@ class Loop:
 
         Raises:
             StateError: the strategy now proposes something else than was recorded.
+            PluginError: the strategy or the scheduler raised an error.
         """
         for _, kind, trial_id, body in events:
             if trial_id is None:
@@ -167,6 +184,8 @@ class Loop:
                     proposal = self._propose()
                 except Exhausted:
                     proposal = None
+                if self.failure:
+                    raise self.failure
                 if proposal is None or dict(proposal.architecture.answers) != body["answers"]:
                     raise StateError(
                         f"trial {trial_id} was proposed with other answers than this search proposes; "
@@ -174,26 +193,43 @@ class Loop:
                     )
                 self._open(proposal)
             elif kind == "measured":
-                metrics = {name: math.nan if value is None else value for name, value in body["metrics"].items()}
-                self._measured(trial_id, Measurement(body["budget"], metrics))
+                self._measured(trial_id, measurement_of(body))
             elif kind == "ended":
                 self._ended(trial_id, body["status"], body.get("reason", ""))
-        self.failure = None  # what failed before may work now
-        self._alike = (0, "")
+            if self.failure:
+                raise self.failure
         self._again = list(self.running.values()) if reissue else []
 
     def _propose(self) -> Proposal | None:
-        for _ in range(INFEASIBLE):
-            proposal = self.proposer.ask()
-            if proposal is None or not self.static or self.task is None:
-                return proposal
-            metrics = cost(proposal.architecture.graph, self.task).metrics()
-            if all(c.holds(metrics) for c in self.static):
-                return proposal
+        """The next proposal that meets the constraints which the graph alone decides.
+
+        Raises:
+            Exhausted: there is none left.
+            ConfigError: there never was one.
+        """
+        try:
+            for _ in range(INFEASIBLE):
+                proposal = None
+                with self._blaming(self.proposer):
+                    proposal = self.proposer.ask()
+                if proposal is None or self._feasible(proposal):
+                    return proposal
+        except Exhausted:
+            if self.trials or not self.static:
+                raise
+        if self.trials:
+            raise Exhausted(self.space.name, len(self.trials))
         wanted = ", ".join(str(c) for c in self.static)
-        raise PluginError(
-            type(self.proposer).__name__, f"no architecture of {INFEASIBLE:,} proposed meets {wanted}"
-        )
+        raise ConfigError(f"no architecture that was proposed meets {wanted}: relax it, or make the space smaller")
+
+    def _feasible(self, proposal: Proposal) -> bool:
+        if not self.static or self.task is None:
+            return True
+        try:
+            metrics = cost(proposal.architecture.graph, self.task).metrics()
+        except GraphError:
+            return True  # as a trial it will fail, and the record will say why
+        return all(c.holds(metrics) for c in self.static)
 
     def _open(self, proposal: Proposal) -> Trial:
         trial = Trial(len(self.trials) + 1, proposal.architecture, proposal.parent)
@@ -202,6 +238,7 @@ class Loop:
 
     def _measured(self, trial_id: int, measurement: Measurement) -> bool:
         trial = self.running[trial_id]
+        before = trial.budget
         trial = dataclasses.replace(
             trial,
             measurements=(*trial.measurements, measurement),
@@ -209,10 +246,16 @@ class Loop:
         )
         self.trials[trial_id] = self.running[trial_id] = trial
         go_on = trial.scores is not None
-        if measurement.budget in self.compared and self.rungs is not None:
-            go_on = self.rungs.report(trial_id, measurement.budget, trial.score)
+        # A reading may pass a rung without meeting it, where an estimator reads every second epoch.
+        passed = [rung for rung in self.compared if before < rung <= measurement.budget]
+        if passed and self.rungs is not None:
+            with self._blaming(self.rungs):
+                go_on = self.rungs.report(trial_id, max(passed), trial.score)
             if go_on:
-                self.proposer.tell(trial)
+                with self._blaming(self.proposer):
+                    self.proposer.tell(trial)
+        if not go_on:
+            self._stopping.add(trial_id)
         return go_on
 
     def _ended(self, trial_id: int, status: str, reason: str) -> Trial:
@@ -221,15 +264,17 @@ class Loop:
             trial, status=status, reason=reason, scores=None if status == FAILED else trial.scores
         )
         self.trials[trial_id] = trial
-        self.proposer.tell(trial)
-        if status == FAILED:
-            count, last = self._alike
-            self._alike = (count + 1 if reason == last else 1, reason)
-            if self._alike[0] >= ALIKE:
-                self.failure = AllTrialsFailed(*self._alike)
-        else:
-            self._alike = (0, "")
+        self._stopping.discard(trial_id)
+        with self._blaming(self.proposer):
+            self.proposer.tell(trial)
         return trial
+
+    def _count_alike(self, reason: str) -> None:
+        count, last = self._alike
+        kind = re.sub(r"\d+", "#", reason)  # "epoch 3" or "24 MiB" make no other failure
+        self._alike = (count + 1 if kind == last else 1, kind)
+        if reason and self._alike[0] >= ALIKE and not self.failure:
+            self.failure = AllTrialsFailed(self._alike[0], reason)
 
     def _unusable(self, trial: Trial) -> str:
         metrics: Mapping[str, object] = trial.metrics
@@ -242,7 +287,46 @@ class Loop:
 
     def _heard(self, event: str, trial: Trial) -> None:
         for listener in self.listeners:
-            listener(event, trial)
+            with self._blaming(listener):
+                listener(event, trial)
+
+    def _record(self, write: Callable[[Ledger], None]) -> None:
+        if self.ledger is None:
+            return
+        try:
+            write(self.ledger)
+        except RaynasError as error:
+            self.failure = self.failure or error
+            self.ledger = None  # a record that ends early can be continued, one with a gap cannot
+
+    @contextmanager
+    def _blaming(self, plugin: object) -> Iterator[None]:
+        """What a plug-in raises ends the search as its `failure`; the first one counts."""
+        try:
+            yield
+        except Exhausted:
+            raise
+        except RaynasError as error:
+            self.failure = self.failure or error
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must neither lose the record nor go unnamed
+            blame = PluginError(_name(plugin), f"{type(error).__name__}: {error}")
+            blame.__cause__ = error
+            self.failure = self.failure or blame
 
 
+def _name(plugin: object) -> str:
+    return str(getattr(plugin, "__qualname__", type(plugin).__name__))
 
+
+def _plain(measurement: Measurement) -> Measurement:
+    """Plain finite numbers, and NaN for whatever is none: JSON holds them, and a replay reads the same."""
+    return Measurement(_number(measurement.budget), {str(k): _number(v) for k, v in measurement.metrics.items()})
+
+
+def _number(value: Any) -> float:
+    """Takes NumPy's and torch's scalars for numbers, but not text, None, booleans, lists and infinities."""
+    try:
+        number = math.nan if isinstance(value, str | bytes | bool) else float(value)
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        return math.nan
+    return number if math.isfinite(number) else math.nan

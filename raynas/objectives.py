@@ -61,6 +61,10 @@ class Constraint:
     comparison: str
     bound: float
 
+    def __post_init__(self) -> None:
+        if self.comparison not in _COMPARE:
+            raise ConfigError(f"a comparison is one of {', '.join(_COMPARE)}, but got {self.comparison!r}")
+
     @classmethod
     def parse(cls, text: str) -> Constraint:
         """Reads "params_m<=1.0".
@@ -90,4 +94,6 @@ def scores(objectives: Sequence[Objective], metrics: Mapping[str, float]) -> tup
     values = [metrics.get(o.metric) for o in objectives]
     if not all(usable(v) for v in values):
         return None
-    return tuple(float(v) if o.maximise else -float(v) for o, v in zip(objectives, values, strict=True) if v is not None)
+    return tuple(
+        float(v) if o.maximise else -float(v) for o, v in zip(objectives, values, strict=True) if v is not None
+    )

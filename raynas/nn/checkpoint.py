@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn, optim
@@ -16,7 +18,7 @@ from raynas.errors import StateError
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
-    """Writes tensors and JSON metadata atomically: a temporary file, fsync, rename.
+    """Writes tensors, JSON metadata and a checksum atomically: a temporary file, fsync, rename.
 
     Args:
         path: the file; its folder is made.
@@ -24,7 +26,9 @@ def write(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) ->
         meta: a JSON object.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    data = save({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, {"json": json.dumps(meta)})
+    stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    text = json.dumps(meta)
+    data = save(stored, {"json": text, "crc": _crc(stored, text)})
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     with partial.open("wb") as file:
         file.write(data)
@@ -41,10 +45,21 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            meta = json.loads((file.metadata() or {})["json"])
-            return {name: file.get_tensor(name) for name in file.keys()}, meta  # noqa: SIM118 (no mapping)
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise StateError(f"checkpoint {path} is damaged ({error}); delete it to start this trial afresh") from error
+            told = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        if told["crc"] != _crc(tensors, told["json"]):
+            raise ValueError("its checksum does not match")
+        return tensors, json.loads(told["json"])
+    except (SafetensorError, KeyError, ValueError, OSError) as error:
+        raise StateError(f"{path} is damaged ({error})") from error
+
+
+def _crc(tensors: Mapping[str, Tensor], text: str) -> str:
+    """Of names, values and metadata: safetensors itself notices no changed byte of a weight."""
+    crc = zlib.crc32(text.encode())
+    for name in sorted(tensors):
+        crc = zlib.crc32(tensors[name].flatten().view(torch.uint8).numpy(), zlib.crc32(name.encode(), crc))
+    return f"{crc:08x}"
 
 
 def training_state(model: nn.Module, optimizer: optim.Optimizer) -> dict[str, Tensor]:
@@ -56,11 +71,32 @@ def training_state(model: nn.Module, optimizer: optim.Optimizer) -> dict[str, Te
 
 
 def restore_training(tensors: Mapping[str, Tensor], model: nn.Module, optimizer: optim.Optimizer) -> None:
-    """Puts a `training_state` back."""
-    model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
+    """Puts a `training_state` back.
+
+    Raises:
+        StateError: the state is of another network.
+    """
+    restore_model(tensors, model)
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state = optimizer.state_dict()
     for name, tensor in tensors.items():
         if name.startswith("optimizer."):
             _, index, slot = name.split(".", 2)
-            state["state"].setdefault(int(index), {})[slot] = tensor
+            like = parameters[int(index)]
+            # Fused optimizers walk a weight and its slots in memory order, so both must be laid out alike.
+            value = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
+            state["state"].setdefault(int(index), {})[slot] = value
     optimizer.load_state_dict(state)
+
+
+def restore_model(tensors: Mapping[str, Tensor], model: nn.Module) -> None:
+    """Puts the weights and buffers of a `training_state` back.
+
+    Raises:
+        StateError: the state is of another network.
+    """
+    weights = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise StateError(f"the checkpoint is of another network: {error}") from error

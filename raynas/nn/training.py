@@ -113,7 +113,7 @@ def train_epoch(
     torch.manual_seed(seed_for(seed, "layers", epoch))  # dropout
     use_amp = recipe.amp and device.type == "cuda" and torch.cuda.is_bf16_supported()
     model.train()
-    total = torch.zeros((), device=device)
+    total, seen = torch.zeros((), device=device), 0
     parameters = list(model.parameters())
     steps = math.ceil(len(data.labels) / recipe.batch_size)
     for step, index in enumerate(batches(len(data.labels), recipe.batch_size, generator, device)):
@@ -129,7 +129,8 @@ def train_epoch(
             nn.utils.clip_grad_norm_(parameters, recipe.clip)
         optimizer.step()
         total += loss.detach() * len(index)
-    return float(total) / len(data.labels)
+        seen += len(index)
+    return float(total) / seen
 
 
 @torch.inference_mode()

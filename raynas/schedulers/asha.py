@@ -28,14 +28,20 @@ class Asha:
 
     def __post_init__(self) -> None:
         rising = all(a < b for a, b in zip(self.rungs, self.rungs[1:], strict=False))
-        if not self.rungs or not rising or self.rungs[0] <= 0:
+        if not self.rungs or not rising or not 0 < self.rungs[0] <= self.rungs[-1] < math.inf:
             raise ConfigError(f"rungs must be positive and rising, but got {self.rungs!r}")
         if not 1 < self.eta < math.inf:
             raise ConfigError(f"eta must be above 1, but got {self.eta!r}")
 
     @classmethod
     def for_budget(cls, budget: float, eta: float = 3) -> Asha:
-        """Rungs at budget / eta, budget / eta², ... down to one epoch."""
+        """Rungs at budget / eta, budget / eta², ... down to one epoch, each rounded down.
+
+        Raises:
+            ConfigError: a budget below one epoch, or an eta of 1 or less.
+        """
+        if not 1 <= budget < math.inf or not eta > 1:
+            raise ConfigError(f"budget must be at least 1 and eta above 1, but got (budget={budget!r}, eta={eta!r})")
         rungs = [float(budget)]
         while rungs[-1] / eta >= 1:
             rungs.append(rungs[-1] / eta)

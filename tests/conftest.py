@@ -1,0 +1,31 @@
+"""What all tests share: one real Ray per test session."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # tests import their helpers by name
+
+
+@pytest.fixture(scope="session")
+def ray_session() -> Iterator[None]:
+    """A local Ray with 4 declared CPUs and 1 declared GPU: shares can be tested without the hardware."""
+    import ray
+
+    import fakes
+    from raynas.tune.run import ENVIRONMENT
+
+    os.environ.update(ENVIRONMENT)
+    ray.init(
+        address="local", num_cpus=4, num_gpus=1, include_dashboard=False, log_to_driver=False,
+        logging_level=logging.ERROR,
+    )  # fmt: skip
+    ray.cloudpickle.register_pickle_by_value(fakes)  # workers cannot import test modules
+    yield
+    ray.shutdown()

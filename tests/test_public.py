@@ -1,0 +1,64 @@
+"""The public face: what `import raynas` gives, what it costs, and that every default works."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+
+import pytest
+from fakes import Fake
+
+import raynas
+from raynas import catalog
+from raynas.loop import Loop
+from raynas.objectives import Objective
+from raynas.records import Estimator, Scheduler, Space, Strategy
+
+
+def test_all_names_resolve():
+    assert sorted(raynas.__all__) == dir(raynas)
+    for name in raynas.__all__:
+        assert getattr(raynas, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'Serach'"):
+        raynas.Serach  # noqa: B018
+
+
+def test_the_face_is_frozen():
+    assert raynas.__all__ == [
+        "Architecture", "Asha", "Choose", "Constraint", "Context", "Graph", "GraphBuilder", "Measurement", "Objective",
+        "Proposal", "RandomSearch", "RegularizedEvolution", "Run", "Search", "Train", "Trial", "data", "model", "spaces",
+        "tune",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("code", ["import raynas", "import raynas; raynas.Search().check()", "import raynas.cli.main"])
+def test_nothing_heavy_is_loaded(code, tmp_path):
+    check = f"{code}; import sys; print([m for m in ('torch', 'ray', 'sklearn', 'pandas') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", catalog.SPACES)
+@pytest.mark.parametrize("strategy", catalog.STRATEGIES)
+def test_default_parts_fit_together(name, strategy):
+    space = catalog.SPACES[name]()
+    loop = Loop(space, catalog.STRATEGIES[strategy](), [Objective()], 0, trials=4)
+    while trial := loop.next():
+        loop.end(trial.id, "not run")
+    assert len(loop.trials) == 4
+
+
+def test_parts_keep_their_contracts():
+    assert all(isinstance(make(), Space) for make in catalog.SPACES.values())
+    assert all(isinstance(make(), Strategy) for make in catalog.STRATEGIES.values())
+    assert all(isinstance(make(), Estimator) for make in catalog.ESTIMATORS.values())
+    assert isinstance(catalog.SCHEDULERS["asha"](), Scheduler)
+    assert isinstance(Fake(), Estimator)
+
+
+def test_settings_survive_json():
+    search = raynas.Search(constraints=(raynas.Constraint("params_m", "<=", 1.0),), hours=2.5)
+    for field in dataclasses.fields(search):
+        value = getattr(search, field.name)
+        assert catalog.from_json(catalog.to_json(value)) == value
