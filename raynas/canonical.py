@@ -4,178 +4,126 @@ A graph is read as the expression that it computes. Identities vanish, zeros dro
 sum, branches that never reach the output are not part of it, and an op fed by nothing but zeros is zero. What remains
 is a DAG of *terms* (op instances); two graphs are equal when one renaming of op instances makes their expressions the
 same. An op with weights applied twice to one input is two terms (two sets of weights); pooling applied twice to one
-input is one.
+input is one. A concatenation has no order, as what follows mixes all channels; only where a sum lines its channels up
+with others does it keep one.
 
-The key is exact, not a heuristic. Bottom-up hashes name every term; where all names differ they pin the expression
-down (the usual case, one pass). Where terms are alike, colour refinement over both directions and individualisation of
-the rest find the smallest certificate, skipping choices that a found automorphism makes equivalent: the scheme of
-McKay & Piperno 2014, "Practical graph isomorphism, II", https://arxiv.org/abs/1301.1493.
+The key is exact, not a heuristic. Bottom-up names, equal for terms that unfold to the same tree, pin the expression
+down where they all differ (the usual case, one pass). Where some terms are *twins* of one name, a walk from the output
+tells which of them is meant each time. What even that leaves open is settled by colour refinement over both directions
+and individualisation: the smallest certificate of all, skipping choices that a found automorphism makes equivalent,
+the scheme of McKay & Piperno 2014, "Practical graph isomorphism, II", https://arxiv.org/abs/1301.1493.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import blake2b
 
 from raynas.ops import CONCAT, INPUT, SUM, WEIGHTLESS
 
-NodeLike = tuple[str, tuple[int, ...], tuple[tuple[str, object], ...]]
-Value = tuple[int, ...]  # a sum of terms by index, sorted; () is zero
-Term = tuple[bytes, tuple[Value, ...], bool]  # label, inputs, whether their order matters
+Args = tuple[tuple[str, object], ...]
+NodeLike = tuple[str, tuple[int, ...], Args]
+Terms = tuple[int, ...]  # a sum of terms, by index; () is zero
+Value = tuple[Terms, bytes]  # and the names of these terms, sorted and joined
+Term = tuple[bytes, tuple[Value, ...], bool]  # name, inputs, whether the inputs have an order
+
+ZERO: Value = ((), b"")
+
+KEEPS_CHANNELS = WEIGHTLESS | {"identity", "zero", "dropout", "bn_relu", SUM, CONCAT}
+"""Ops that make an output channel of one channel of an input (or, summing, of each) and nothing else."""
 
 
-def _digest(*parts: bytes) -> bytes:
-    """16 bytes of the parts with their lengths, so that no two lists of parts read alike."""
-    return blake2b(b"".join(len(p).to_bytes(4) + p for p in parts), digest_size=16).digest()
-
-
-def canonical_key(nodes: Sequence[NodeLike], output: int, labels: Sequence[str | None]) -> str:
+def canonical_key(nodes: Sequence[NodeLike], output: int) -> str:
     """The key of a graph, 32 hexadecimal digits.
 
     Args:
         nodes: `(op, inputs, args)` in topological order.
         output: index of the output node.
-        labels: per node, what stands for it instead of its op and arguments (nested graphs), or None.
     """
-    terms, result = _expression(nodes, output, labels)
-    names = _names(terms)
-    value = _value_name(result, names)
-    live = _live(terms, result)
-    if len({names[t] for t in live}) == len(live):
-        return blake2b(b"tree" + value, digest_size=16).hexdigest()
-    return blake2b(b"dag" + _certificate(terms, result, names, live), digest_size=16).hexdigest()
+    expression = _Expression(nodes)
+    terms, (result, told) = expression.terms, expression.values[output]
+    names = [term[0] for term in terms]
+    if len(set(names)) < len(names):
+        live = _live(terms, result)
+        twins = {name for name, many in Counter([names[t] for t in live]).items() if many > 1}
+        if twins:
+            told += repr(_walk(terms, result, twins) or _certificate(terms, result, live)).encode()
+    return blake2b(told, digest_size=16).hexdigest()
 
 
-def _expression(
-    nodes: Sequence[NodeLike], output: int, labels: Sequence[str | None]
-) -> tuple[list[Term], Value]:
-    """Reads nodes as terms and the output as a sum of them."""
-    terms: list[Term] = []
-    values: list[Value] = []
-    pooled: dict[Term, int] = {}
-    inputs_seen = 0
-    for (op, inputs, args), label in zip(nodes, labels, strict=True):
-        if op == "identity":
-            values.append(values[inputs[0]])
-            continue
-        if op == SUM:
-            values.append(tuple(sorted(t for i in inputs for t in values[i])))
-            continue
-        if op == INPUT:
-            term: Term = (b"input%d" % inputs_seen, (), True)
-            inputs_seen += 1
-        else:
-            sources = tuple(values[i] for i in inputs)
-            if op == "zero" or not any(sources):
-                values.append(())
-                continue
-            name = label if label is not None else op + repr(args) if args else op
-            term = (name.encode(), sources, op != CONCAT)
-            if op in WEIGHTLESS:
-                known = pooled.get(term)
-                if known is not None:
-                    values.append((known,))
-                    continue
-                pooled[term] = len(terms)
-        values.append((len(terms),))
-        terms.append(term)
-    return terms, values[output]
+@lru_cache(maxsize=1 << 16)
+def _name(op: str, args: Args, *inputs: bytes) -> bytes:
+    """16 bytes, the same for terms with the same op, arguments and names of inputs."""
+    # True, 1 and 1.0 are one argument, as they are to the cache.
+    plain = [(k, int(v) if isinstance(v, bool) or (isinstance(v, float) and v.is_integer()) else v) for k, v in args]
+    return blake2b(repr((op, plain, inputs)).encode(), digest_size=16).digest()
 
 
-def _value_name(value: Value, names: Sequence[bytes]) -> bytes:
-    """The name of a sum: of its terms' names, in any order."""
-    if len(value) == 1:
-        return names[value[0]]
-    return _digest(b"sum", *sorted([names[t] for t in value]))
+class _Expression:
+    """A graph read as terms, and the value of each node: a sum of them."""
 
+    def __init__(self, nodes: Sequence[NodeLike]) -> None:
+        self.nodes = nodes
+        self.terms: list[Term] = []
+        self.values: list[Value] = []
+        self.shared: dict[tuple[bytes, Terms], Value] = {}
+        self.in_order: set[int] | None = None
+        for index, (op, inputs, args) in enumerate(nodes):  # every proposal of every search passes through this loop
+            if op == SUM:
+                value = self.sum(inputs)
+            elif op == "identity":
+                value = self.values[inputs[0]]
+            elif len(inputs) != 1:
+                value = self.join(index)
+            else:
+                source = self.values[inputs[0]]
+                if op == "zero" or not source[0]:
+                    value = ZERO
+                elif op in WEIGHTLESS:
+                    value = self.once(_name(op, args, source[1]), source)
+                else:
+                    value = self.term(_name(op, args, source[1]), (source,))
+            self.values.append(value)
 
-def _names(terms: Sequence[Term]) -> list[bytes]:
-    """Bottom-up names: equal for terms that unfold to the same tree."""
-    names: list[bytes] = []
-    for label, inputs, ordered in terms:
-        parts = [_value_name(v, names) for v in inputs]
-        names.append(_digest(label, *(parts if ordered else sorted(parts))))
-    return names
+    def term(self, name: bytes, sources: tuple[Value, ...], ordered: bool = True) -> Value:
+        """A new term."""
+        self.terms.append((name, sources, ordered))
+        return (len(self.terms) - 1,), name
 
+    def once(self, name: bytes, *sources: Value) -> Value:
+        """The term of an op without weights: one for each value that it is applied to."""
+        read = tuple([tuple(sorted(terms)) for terms, _ in sources])
+        value = self.shared.get((name, read))
+        if value is None:
+            value = self.shared[name, read] = self.term(name, sources)
+        return value
 
-def _live(terms: Sequence[Term], result: Value) -> list[int]:
-    """The terms that the result depends on, in order."""
-    live, stack = set(result), list(result)
-    while stack:
-        for value in terms[stack.pop()][1]:
-            for term in value:
-                if term not in live:
-                    live.add(term)
-                    stack.append(term)
-    return sorted(live)
+    def sum(self, inputs: Sequence[int]) -> Value:
+        """All terms of the inputs."""
+        alive = [self.values[i] for i in inputs if self.values[i][0]]
+        if len(alive) == 1:
+            return alive[0]
+        terms = tuple([t for value in alive for t in value[0]])
+        return terms, b"".join(sorted([self.terms[t][0] for t in terms]))
 
+    def join(self, index: int) -> Value:
+        """The value of an input, or of an op on several."""
+        op, inputs, args = self.nodes[index]
+        if not inputs:
+            position = sum(node[0] == INPUT for node in self.nodes[:index])
+            return self.term(_name(op, (("position", position),)), ())
+        if not any(self.values[i][0] for i in inputs):
+            return ZERO
+        sources = [self.values[i] if self.values[i][0] else self.blank(i) for i in inputs]
+        if self.in_order is None:
+            self.in_order = _in_order(self.nodes)
+        ordered = op != CONCAT or index in self.in_order
+        if not ordered:
+            sources.sort(key=lambda value: value[1])
+        return self.term(_name(op, (*args, ("ordered", ordered)), *[told for _, told in sources]), tuple(sources), ordered)
 
-def _certificate(terms: Sequence[Term], result: Value, names: Sequence[bytes], live: Sequence[int]) -> bytes:
-    """The smallest description of the DAG over all orders of its terms that refinement leaves open."""
-    users: dict[int, list[tuple[int, bytes]]] = {t: [] for t in live}
-    for t in live:
-        _, inputs, ordered = terms[t]
-        for position, value in enumerate(inputs):
-            role = b"%d" % (position if ordered else 0)
-            for source in value:
-                users[source].append((t, role))
-    outputs = {t: b"%d" % result.count(t) for t in live}
-
-    def refine(colours: dict[int, bytes]) -> dict[int, bytes]:
-        classes = len(set(colours.values()))
-        while True:
-            table: list[bytes] = [b""] * len(terms)
-            for t, colour in colours.items():
-                table[t] = colour
-            new = {}
-            for t in live:
-                _, inputs, ordered = terms[t]
-                below = [_value_name(v, table) for v in inputs]
-                above = sorted(_digest(colours[user], role) for user, role in users[t])
-                new[t] = _digest(colours[t], outputs[t], *(below if ordered else sorted(below)), b"^", *above)
-            count = len(set(new.values()))
-            if count == classes:
-                return colours
-            colours, classes = new, count
-
-    def tied(colours: dict[int, bytes]) -> list[int]:
-        groups: dict[bytes, list[int]] = {}
-        for t, colour in colours.items():
-            groups.setdefault(colour, []).append(t)
-        alike = [(len(group), colour) for colour, group in groups.items() if len(group) > 1]
-        return groups[min(alike)[1]] if alike else []
-
-    def single_out(colours: dict[int, bytes], term: int) -> dict[int, bytes]:
-        return refine({**colours, term: _digest(colours[term], b"!")})
-
-    def describe(colours: dict[int, bytes]) -> bytes:
-        rank = {t: i for i, t in enumerate(sorted(live, key=colours.__getitem__))}
-        lines = []
-        for t in sorted(live, key=colours.__getitem__):
-            label, inputs, ordered = terms[t]
-            sources = [sorted(rank[s] for s in value) for value in inputs]
-            lines.append(label + repr(sources if ordered else sorted(sources)).encode())
-        return _digest(*lines, repr(sorted(rank[t] for t in result)).encode())
-
-    def greedy(colours: dict[int, bytes]) -> bytes:
-        while group := tied(colours):
-            colours = single_out(colours, group[0])
-        return describe(colours)
-
-    def search(colours: dict[int, bytes]) -> bytes:
-        group = tied(colours)
-        if not group:
-            return describe(colours)
-        leaves: set[bytes] = set()
-        best: bytes | None = None
-        for term in group:
-            chosen = single_out(colours, term)
-            leaf = greedy(chosen)
-            if leaf in leaves:  # an automorphism maps an earlier choice to this one
-                continue
-            leaves.add(leaf)
-            found = search(chosen)
-            best = found if best is None or found < best else best
-        return best if best is not None else describe(colours)
-
-    return search(refine({t: names[t] for t in live}))
+    def blank(self, index: int) -> Value:
+        """A zero that others are concatenated to: how many channels it fills is part of the network."""
+        return self.once(_name("zero", (("channels", repr(_width(self.nodes, index))),)))

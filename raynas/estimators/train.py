@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from raynas.data import DataSource, Digits, Splits
 from raynas.errors import ConfigError
 from raynas.plan import Task
 from raynas.records import Architecture, Context, Measurement
+
+_TYPES: Mapping[str, Any] = {"int": int, "float": int | float, "str": str, "bool": bool}
+
 
 @dataclass(frozen=True)
 class Train:
@@ -53,7 +56,7 @@ class Train:
     flip: bool = False
     cutout: int = 0
 
-    metrics = ("val_accuracy", "val_loss", "train_loss", "train_s", "params_m", "flops_m")
+    metrics: ClassVar[tuple[str, ...]] = ("val_accuracy", "val_loss", "train_loss", "train_s", "params_m", "flops_m")
 
     @property
     def budget(self) -> float:
@@ -62,6 +65,15 @@ class Train:
 
     def check(self) -> None:
         """Raises ConfigError where a setting is out of range or the data is not there."""
+        self.check_settings()
+        self.data.check()
+
+    def check_settings(self) -> None:
+        """Raises ConfigError where a setting has another type or is out of range."""
+        for setting in dataclasses.fields(self):
+            value, kind = getattr(self, setting.name), _TYPES.get(str(setting.type))
+            if kind and (not isinstance(value, kind) or isinstance(value, bool) > (kind is bool)):
+                raise ConfigError(f"{setting.name} must be of type {setting.type}, but got {value!r}")
         rules: tuple[tuple[str, bool, str], ...] = (
             ("epochs", self.epochs >= 1, "at least 1"),
             ("batch_size", self.batch_size >= 2, "at least 2"),
@@ -79,13 +91,13 @@ class Train:
         for name, holds, rule in rules:
             if not holds:
                 raise ConfigError(f"{name} must be {rule}, but got {getattr(self, name)!r}")
-        self.data.check()
 
     def with_hyperparameters(self, architecture: Architecture) -> Train:
         """These settings with the ones that the architecture's space asked for.
 
         Raises:
-            ConfigError: the space asks for a setting that does not exist or that must not differ between trials.
+            ConfigError: the space asks for a setting that does not exist or that must not differ between trials, or
+                answers with a value that is not allowed.
         """
         asked = architecture.hyperparameters
         allowed = {f.name for f in dataclasses.fields(self)} - {"data", "epochs"}
@@ -93,7 +105,9 @@ class Train:
         if wrong:
             raise ConfigError(f"train/{wrong[0]} is no hyperparameter; known: {', '.join(sorted(allowed))}")
         changed: dict[str, Any] = dict(asked)
-        return dataclasses.replace(self, **changed) if changed else self
+        recipe = dataclasses.replace(self, **changed)
+        recipe.check_settings()
+        return recipe
 
     def load(self) -> Splits:
         """The data without its test split."""
@@ -108,7 +122,9 @@ class Train:
 
         Raises:
             Diverged: the training loss is not finite.
+            ConfigError: a hyperparameter of the architecture has a value that is not allowed.
             GraphError: the architecture does not fit the data.
+            StateError: the checkpoint is damaged, or of another architecture.
         """
         # torch costs seconds to import; settings must be checked without it.
         from raynas.estimators.training import train_trial
@@ -124,10 +140,10 @@ class Train:
             out: where `model.safetensors` and `architecture.json` are written.
 
         Returns:
-            `test_accuracy` in [0, 1] and `test_loss`.
+            `test_accuracy` in [0, 1] and `test_loss`; nothing where the data has no test split.
 
         Raises:
-            StateError: the checkpoint is missing or damaged.
+            StateError: the checkpoint is missing, damaged or of another architecture.
         """
         from raynas.estimators.winner import deliver
 

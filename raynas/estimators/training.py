@@ -13,7 +13,7 @@ import torch
 from raynas.cost import cost_of_plan
 from raynas.data import Splits
 from raynas.data.augment import Augment
-from raynas.errors import RaynasError
+from raynas.errors import RaynasError, StateError
 from raynas.estimators.image import classifier, network_of, pixels
 from raynas.nn import checkpoint, training
 from raynas.records import Architecture, Context, Measurement
@@ -43,7 +43,7 @@ def train_trial(recipe: Train, architecture: Architecture, context: Context) -> 
     Raises:
         Diverged: the training loss is not finite.
         GraphError: the architecture does not fit the data.
-        StateError: the checkpoint is damaged.
+        StateError: the checkpoint is damaged, or of another architecture.
     """
     data: Splits = context.shared
     torch.set_num_threads(context.threads)  # more threads than the trial's CPUs run several times slower
@@ -52,7 +52,7 @@ def train_trial(recipe: Train, architecture: Architecture, context: Context) -> 
         torch.cuda.set_per_process_memory_fraction(context.memory_fraction)
     torch.manual_seed(context.seed)
     model = classifier(architecture.graph, recipe.task(data), data.mean, data.std)
-    model = model.to(device, memory_format=torch.channels_last)  # faster on GPUs, and for depthwise ones on CPUs
+    model = model.to(device).to(memory_format=torch.channels_last)  # faster on GPUs, and on CPUs where depthwise
     static = cost_of_plan(network_of(model).plan).metrics()
     optimizer = training.make_optimizer(model, recipe)
     augment = Augment(crop_padding=recipe.crop, flip=recipe.flip, cutout=recipe.cutout)
@@ -61,6 +61,8 @@ def train_trial(recipe: Train, architecture: Architecture, context: Context) -> 
     path = Path(context.folder) / STATE if context.folder else None
     if path and path.exists():
         tensors, meta = checkpoint.read(path)
+        if meta["key"] != architecture.key:
+            raise StateError(f"{path} is a checkpoint of architecture {meta['key']}, not of {architecture.key}")
         checkpoint.restore_training(tensors, model, optimizer)
         history = [Measurement(budget, metrics) for budget, metrics in meta["measurements"]]
         yield from history

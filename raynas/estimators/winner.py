@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 from raynas.errors import StateError
@@ -31,10 +30,9 @@ def deliver(recipe: Train, architecture: Architecture, folder: str, out: str) ->
         raise StateError(f"{path} is missing: the trial's trained weights are gone")
     tensors, _ = checkpoint.read(path)
     data = recipe.data.load()
-    task = Task(data.input_shape, len(data.classes))
+    task = recipe.task(data)
     model = classifier(architecture.graph, task, data.mean, data.std)
-    model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
-    accuracy, loss = training.evaluate(model, pixels(data.test, torch.device("cpu")))
+    checkpoint.restore_model(tensors, model)
     target = Path(out)
     target.mkdir(parents=True, exist_ok=True)
     told = architecture.to_json() | {
@@ -44,7 +42,10 @@ def deliver(recipe: Train, architecture: Architecture, folder: str, out: str) ->
         "std": list(data.std),
     }
     (target / ARCHITECTURE).write_text(json.dumps(told, indent=1) + "\n")
-    save_file(model.state_dict(), target / WEIGHTS)
+    checkpoint.write(target / WEIGHTS, model.state_dict(), {"key": architecture.key})
+    if not len(data.test):
+        return {}
+    accuracy, loss = training.evaluate(model, pixels(data.test, torch.device("cpu")))
     return {"test_accuracy": accuracy, "test_loss": loss}
 
 
@@ -61,7 +62,10 @@ def open_model(folder: Path) -> nn.Module:
         told: dict[str, Any] = json.loads((folder / ARCHITECTURE).read_text())
         task = Task(tuple(told["input_shape"]), len(told["classes"]))
         model = classifier(Graph.from_json(told["graph"]), task, told["mean"], told["std"])
-        model.load_state_dict(load_file(folder / WEIGHTS))
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        tensors, meta = checkpoint.read(folder / WEIGHTS)
+        if meta["key"] != told["key"]:
+            raise ValueError(f"{WEIGHTS} belongs to architecture {meta['key']}, {ARCHITECTURE} tells {told['key']}")
+        model.load_state_dict(tensors)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, StateError) as error:
         raise StateError(f"{folder} holds no readable network: {error}") from error
     return model.eval()

@@ -58,7 +58,7 @@ def _crc(tensors: Mapping[str, Tensor], text: str) -> str:
     """Of names, values and metadata: safetensors itself notices no changed byte of a weight."""
     crc = zlib.crc32(text.encode())
     for name in sorted(tensors):
-        crc = zlib.crc32(tensors[name].flatten().view(torch.uint8).numpy(), zlib.crc32(name.encode(), crc))
+        crc = zlib.crc32(tensors[name].flatten().view(torch.uint8).numpy().data, zlib.crc32(name.encode(), crc))
     return f"{crc:08x}"
 
 

@@ -24,17 +24,49 @@ from raynas.seeds import seed_for
 class Recipe(Protocol):
     """The settings that training needs (raynas/estimators/train.py has them with their meaning)."""
 
-    epochs: int
-    batch_size: int
-    optimizer: str
-    lr: float
-    momentum: float
-    weight_decay: float
-    schedule: str
-    warmup_epochs: float
-    label_smoothing: float
-    clip: float
-    amp: bool
+    @property
+    def epochs(self) -> int:
+        """Full length."""
+
+    @property
+    def batch_size(self) -> int:
+        """Images a step."""
+
+    @property
+    def optimizer(self) -> str:
+        """`sgd` or `adamw`."""
+
+    @property
+    def lr(self) -> float:
+        """Peak learning rate."""
+
+    @property
+    def momentum(self) -> float:
+        """Of SGD."""
+
+    @property
+    def weight_decay(self) -> float:
+        """L2 (sgd) or decoupled (adamw)."""
+
+    @property
+    def schedule(self) -> str:
+        """`cosine` or `constant`."""
+
+    @property
+    def warmup_epochs(self) -> float:
+        """Linear warm-up."""
+
+    @property
+    def label_smoothing(self) -> float:
+        """In [0, 1)."""
+
+    @property
+    def clip(self) -> float:
+        """Largest gradient norm; 0: no clipping."""
+
+    @property
+    def amp(self) -> bool:
+        """bfloat16 autocast on a GPU that has it."""
 
 
 class Augmentation(Protocol):
@@ -84,7 +116,7 @@ def learning_rate(recipe: Recipe, epoch: float) -> float:
 def batches(size: int, batch_size: int, generator: torch.Generator, device: torch.device) -> Iterator[Tensor]:
     """Indices [B] of one epoch in random order; a last batch of one is left out, batch norm cannot train on it."""
     order = torch.randperm(size, generator=generator).to(device)
-    for batch in order.split(min(batch_size, size)):
+    for batch in torch.split(order, batch_size):
         if len(batch) > 1:
             yield batch
 
@@ -124,7 +156,7 @@ def train_epoch(
         with torch.autocast("cuda", torch.bfloat16) if use_amp else nullcontext():
             loss = F.cross_entropy(model(images), data.labels[index], label_smoothing=recipe.label_smoothing)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it without types
         if recipe.clip:
             nn.utils.clip_grad_norm_(parameters, recipe.clip)
         optimizer.step()
@@ -139,7 +171,7 @@ def evaluate(model: nn.Module, data: Pixels, batch_size: int = 512) -> tuple[flo
     model.eval()
     correct = torch.zeros((), device=data.labels.device)
     loss = torch.zeros((), device=data.labels.device)
-    for images, labels in zip(data.images.split(batch_size), data.labels.split(batch_size), strict=True):
+    for images, labels in zip(torch.split(data.images, batch_size), torch.split(data.labels, batch_size), strict=True):
         logits = model(images).float()
         correct += (logits.argmax(1) == labels).sum()
         loss += F.cross_entropy(logits, labels, reduction="sum")

@@ -19,7 +19,8 @@ def write_tables(folder: Path, trials: Sequence[Recorded]) -> None:
 
     `trials.parquet` has a row a trial: `trial, key, parent, status, reason, score, budget, asked_at, ended_at`, one
     column per metric (of the last measurement) and one per answer, named `answer/<address>`. `measurements.parquet` has
-    a row a reading: `trial, budget` and one column per metric.
+    a row a reading: `trial, budget` and one column per metric. A score is oriented so that more is better; a metric
+    whose name is taken by another column is called `metric/<name>`.
     """
     metrics = sorted({name for t in trials for m in t.measurements for name in m.metrics})
     answers = sorted({address for t in trials for address in t.answers})
@@ -34,7 +35,10 @@ def write_tables(folder: Path, trials: Sequence[Recorded]) -> None:
         "asked_at": _times([t.asked_at for t in trials]),
         "ended_at": _times([t.ended_at for t in trials]),
     }
-    columns |= {name: pa.array([t.metrics.get(name) for t in trials], pa.float64()) for name in metrics}
+    columns |= {
+        f"metric/{name}" if name in columns else name: pa.array([t.metrics.get(name) for t in trials], pa.float64())
+        for name in metrics
+    }
     columns |= {f"answer/{address}": _column([t.answers.get(address) for t in trials]) for address in answers}
     _write(pa.table(columns), folder / TRIALS)
     readings = [(t.id, m) for t in trials for m in t.measurements]
@@ -42,7 +46,12 @@ def write_tables(folder: Path, trials: Sequence[Recorded]) -> None:
         "trial": pa.array([trial for trial, _ in readings], pa.int64()),
         "budget": pa.array([m.budget for _, m in readings], pa.float64()),
     }
-    columns |= {name: pa.array([m.metrics.get(name) for _, m in readings], pa.float64()) for name in metrics}
+    columns |= {
+        f"metric/{name}" if name in columns else name: pa.array(
+            [m.metrics.get(name) for _, m in readings], pa.float64()
+        )
+        for name in metrics
+    }
     _write(pa.table(columns), folder / MEASUREMENTS)
 
 

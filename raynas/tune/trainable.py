@@ -76,8 +76,8 @@ class TrialRunner(tune.Trainable):  # type: ignore[misc]  # ray.tune is untyped
                 if budget in self.context["rungs"] or time.monotonic() > until:
                     return {"measurements": gathered}
         except BaseException as error:  # noqa: BLE001 - a failure is a recorded value, whatever it is
-            self.readings = None
-            return {"measurements": gathered, "done": True, "ended": True, "reason": self._reason(error)}
+            reason, self.readings = self._reason(error), None
+            return {"measurements": gathered, "done": True, "ended": True, "reason": reason}
         self.readings = None
         full = self.budget >= self.estimator.budget
         return {"measurements": gathered, "done": True, "ended": True, "full": full}
