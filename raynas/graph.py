@@ -49,7 +49,7 @@ class Graph:
     def key(self) -> str:
         """32 hexadecimal digits, equal for equal networks on every machine (see raynas/canonical.py)."""
         if not self.motifs:
-            return canonical_key(self.nodes, self.output, [None] * len(self.nodes))
+            return canonical_key(self.nodes, self.output)
         keys = [(name, motif.key) for name, motif in self.motifs]
         # The skeleton sees a motif as the rank of its key: the names that a space gave its motifs do not matter,
         # and a search in which only the cells change hashes its skeleton once.
@@ -121,14 +121,11 @@ class Graph:
 def _skeleton_key(nodes: tuple[Node, ...], output: int, ranks: tuple[tuple[str, int], ...]) -> str:
     """The canonical key of a graph whose motifs are told apart by rank."""
     rank = dict(ranks)
-    labels: list[str | None] = []
-    for node in nodes:
-        if node.op == MOTIF:
-            args = dict(node.args)
-            labels.append(f"motif{rank[str(args.pop('name'))]}{sorted(args.items())!r}")
-        else:
-            labels.append(None)
-    return canonical_key(nodes, output, labels)
+    named = [
+        Node(op, inputs, tuple((k, rank[str(v)] if k == "name" else v) for k, v in args)) if op == MOTIF else Node(op, inputs, args)
+        for op, inputs, args in nodes
+    ]
+    return canonical_key(named, output)
 
 
 class GraphBuilder:

@@ -30,5 +30,3 @@ def model(
         ArchitectureError: the answers do not fit the space.
     """
     return build(replay(as_space(space), answers).graph, Task(input_shape, classes))
-
-

@@ -98,9 +98,7 @@ class Run:
             self.settings: dict[str, Any] = json.loads(path.read_text())
             search = self.settings["search"]
             self.objectives = [Objective(o["metric"], o["maximise"]) for o in search["objectives"]]
-            self.constraints = [
-                Constraint(c["metric"], c["comparison"], c["bound"]) for c in search["constraints"]
-            ]
+            self.constraints = [Constraint(c["metric"], c["comparison"], c["bound"]) for c in search["constraints"]]
         except (ValueError, KeyError, TypeError) as error:
             raise StateError(f"{path} is damaged: {type(error).__name__}: {error}") from error
         self._read()

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from raynas import catalog
 from raynas.cost import STATIC_METRICS
-from raynas.errors import AllTrialsFailed, ConfigError, Interrupted, StateError
+from raynas.errors import AllTrialsFailed, ConfigError, Interrupted, StateError, unknown
 from raynas.estimators import Train
 from raynas.graph import Graph
 from raynas.ledger import Ledger, Recorded
@@ -102,7 +102,11 @@ class Search:
             object.__setattr__(self, "strategy", RegularizedEvolution.for_trials(self.trials))
 
     def check(self) -> None:
-        """Raises ConfigError (one line: what, which value, the fix) where a choice cannot work; needs neither Ray nor torch."""
+        """Checks everything that can be checked without Ray and torch.
+
+        Raises:
+            ConfigError: a choice cannot work; one line with the setting, its value and the fix.
+        """
         space = as_space(self.space)
         _at_least("trials", self.trials, 1)
         if self.concurrency is not None:
@@ -118,10 +122,14 @@ class Search:
         known = {*self.estimator.metrics, *STATIC_METRICS}
         if not self.objectives:
             raise ConfigError("a search needs at least one objective, e.g. val_accuracy:max")
-        for wanted in (*self.objectives, *self.constraints):
-            if wanted.metric not in known:
-                kind = "objective" if isinstance(wanted, Objective) else "constraint"
-                raise catalog.unknown(f"metric of {kind}", wanted.metric, known)
+        for kind, metrics in (
+            ("objective", [o.metric for o in self.objectives]),
+            ("constraint", [c.metric for c in self.constraints]),
+        ):
+            for metric in metrics:
+                if metric not in known:
+                    raise unknown(f"metric of {kind}", metric, known)
+        self.estimator.check()
         if self.scheduler and self.scheduler.rungs[-1] > self.estimator.budget:
             raise ConfigError(
                 f"the last rung is at {self.scheduler.rungs[-1]:g} epochs, but a trial trains for "
@@ -129,7 +137,6 @@ class Search:
             )
         if not self.address:
             self._check_machine()
-        self.estimator.check()
         probe = sample(space, Random(self.seed))
         if isinstance(self.estimator, Train):
             self.estimator.with_hyperparameters(probe).check()
@@ -175,7 +182,9 @@ class Search:
         mine = self.to_json()
         for part in ("space", "strategy", "estimator", "scheduler", "objectives", "constraints", "seed"):
             if recorded[part] != mine[part]:
-                raise StateError(f"{folder} began with another {part}: {recorded[part]!r}, but now it is {mine[part]!r}")
+                raise StateError(
+                    f"{folder} began with another {part}: {recorded[part]!r}, but now it is {mine[part]!r}"
+                )
         self.check()
         self._record(folder)  # more trials than before, perhaps
         return self._go(folder, display)
@@ -226,7 +235,9 @@ class Search:
         ledger = Ledger.write(folder)
         board = TensorBoardWriter(folder, self.objectives[0].metric, maximise=self.objectives[0].maximise)
         keeper = _Keeper(folder / CHECKPOINTS)
-        listeners: list[Listener] = [keeper, board] + ([display.heard] if display else [])
+        listeners: list[Listener] = [keeper, board]
+        if display:
+            listeners.append(display.heard)
         say = display.stage if display else _silent
         try:
             say("loading data")
@@ -298,9 +309,7 @@ class Search:
             "folder": str((folder / CHECKPOINTS / f"{trial.id:05d}").resolve()),
         }
 
-    def _deliver(
-        self, folder: Path, trials: Sequence[Recorded], space: Space, say: Callable[[str], None]
-    ) -> None:
+    def _deliver(self, folder: Path, trials: Sequence[Recorded], space: Space, say: Callable[[str], None]) -> None:
         """Hands over the winner's trained network and reads the test split, once."""
         winner = best_of(trials, self.constraints)
         done = folder / BEST / RESULT
@@ -381,5 +390,3 @@ def _silent(text: str) -> None:
 
 def _nothing() -> None:
     """Does nothing."""
-
-

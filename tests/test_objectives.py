@@ -48,7 +48,9 @@ def test_constraints_read_what_they_write(metric, comparison, bound):
     assert Constraint.parse(str(constraint)) == Constraint.parse(f" {metric} {comparison} {bound} ") == constraint
 
 
-@pytest.mark.parametrize("text", ["params_m", "params_m=1", "params_m=<1", "params_m<=", "<=1", "params_m<=1M", "a<=nan"])
+@pytest.mark.parametrize(
+    "text", ["params_m", "params_m=1", "params_m=<1", "params_m<=", "<=1", "params_m<=1M", "a<=nan"]
+)
 def test_a_constraint_compares_a_metric_with_a_number(text):
     with pytest.raises(ConfigError, match="METRIC<=NUMBER"):
         Constraint.parse(text)

@@ -27,8 +27,8 @@ def test_all_names_resolve():
 def test_the_face_is_frozen():
     assert raynas.__all__ == [
         "Architecture", "Asha", "Choose", "Constraint", "Context", "Graph", "GraphBuilder", "Measurement", "Objective",
-        "Proposal", "RandomSearch", "RegularizedEvolution", "Run", "Search", "Train", "Trial", "data", "model", "spaces",
-        "tune",
+        "Proposal", "RandomSearch", "RegularizedEvolution", "Run", "Search", "Train", "Trial", "data", "model",
+        "spaces", "tune",
     ]  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from raynas import catalog
-from raynas.errors import ConfigError
+from raynas.errors import ConfigError, unknown
 from raynas.estimators import Train
 from raynas.objectives import Constraint, Objective
 from raynas.recipe import load_recipe
@@ -101,7 +101,9 @@ def remake_search(folder: Path, **changes: Any) -> Search:
     resolved = folder.resolve()
     made |= {"storage": str(resolved.parent), "name": resolved.name}
     if changes.get("trials") is not None and changes["trials"] < recorded["trials"]:
-        raise ConfigError(f"trials must be at least {recorded['trials']}, as the run began, but got {changes['trials']}")
+        raise ConfigError(
+            f"trials must be at least {recorded['trials']}, as the run began, but got {changes['trials']}"
+        )
     return Search(**made | {name: value for name, value in changes.items() if value is not None})
 
 
@@ -113,7 +115,7 @@ def _settings(texts: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
         if not equals or not dot:
             raise ConfigError(f"--set takes PART.FIELD=VALUE with PART one of {', '.join(PARTS)}, but got {text!r}")
         if part not in found:
-            raise catalog.unknown("part in --set", part, PARTS)
+            raise unknown("part in --set", part, PARTS)
         found[part][field] = value.strip()
     return found
 
@@ -140,7 +142,7 @@ def _estimator(choices: Choices, current: Any, settings: Mapping[str, Mapping[st
         return estimator
     if not isinstance(estimator, Train):
         raise ConfigError(f"--data needs the estimator train, but got {type(estimator).__name__}")
-    make = catalog.look_up("data", choices.data, catalog.DATA) if choices.data else type(estimator.data)
+    make: Any = catalog.look_up("data", choices.data, catalog.DATA) if choices.data else type(estimator.data)
     places = [f.name for f in dataclasses.fields(make) if f.name in ("root", "path")]
     given: dict[str, Any] = {}
     if choices.data_dir is not None:
@@ -150,7 +152,8 @@ def _estimator(choices: Choices, current: Any, settings: Mapping[str, Mapping[st
     required = [f.name for f in dataclasses.fields(make) if f.default is dataclasses.MISSING and f.name in places]
     if choices.data and required and not given:
         raise ConfigError(f"data {choices.data!r} needs --data-dir: its {'file' if 'path' in places else 'folder'}")
-    source = make(**given) if choices.data else dataclasses.replace(estimator.data, **given)  # type: ignore[type-var]
+    current_source: Any = estimator.data
+    source = make(**given) if choices.data else dataclasses.replace(current_source, **given)
     return dataclasses.replace(estimator, data=catalog.with_settings(source, settings["data"], "data"))
 
 

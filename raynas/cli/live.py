@@ -221,7 +221,9 @@ def finish(run: Run, *, as_json: bool) -> None:
             table.add_row("[bold]test accuracy[/bold]", f"[bold green]{metrics['test_accuracy']:.2%}[/bold green]")
         table.add_row(run.objectives[0].metric, f"{best['score']:.4f}")
         if "params_m" in metrics:
-            table.add_row("size", f"{metrics['params_m'] * 1e3:,.1f} k params, {metrics['flops_m']:.2f} M multiply-adds")
+            table.add_row(
+                "size", f"{metrics['params_m'] * 1e3:,.1f} k params, {metrics['flops_m']:.2f} M multiply-adds"
+            )
         table.add_row("architecture", f"trial {best['trial']}, key {best['key'][:8]}: {describe(best['answers'])}")
     else:
         table.add_row("[bold]no result[/bold]", "no trial has a score")

@@ -6,6 +6,7 @@ Nothing heavy is imported before a command needs it: `raynas --help` answers in 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -161,6 +162,15 @@ def _print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=1) + "\n")
 
 
+def _with_value(message: str, arguments: list[str]) -> str:
+    """A usage error that names the value too, where it names the option alone."""
+    match = re.match(r"Invalid value for '(--[\w-]+)'", message)
+    if not match or match[1] not in arguments[:-1]:
+        return message
+    value = arguments[arguments.index(match[1]) + 1]
+    return message.replace(match[0], f"{match[0]}: {value!r}", 1)
+
+
 def main() -> None:
     """Runs a command; every deliberate error is one line, and its kind is the exit code."""
     try:
@@ -180,7 +190,7 @@ def main() -> None:
         # A usage error of click, of which typer ships its own copy; anything else is a bug and shows its traceback.
         if not hasattr(error, "format_message"):
             raise
-        typer.echo(f"raynas: {error.format_message()} See --help.", err=True)
+        typer.echo(f"raynas: {_with_value(error.format_message(), sys.argv)} See --help.", err=True)
         code = 2
     sys.exit(code or 0)
 

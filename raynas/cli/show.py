@@ -31,8 +31,8 @@ def show_run(run: Run, *, top: int, front_only: bool) -> None:
     summary = run.summary()
     counts = ", ".join(f"{n} {status}" for status, n in summary["trials"].items() if n)
     console.print(
-        f"[bold]{summary['name']}[/bold]: {summary['state']} · {counts} · {summary['epochs_trained']:g} epochs trained · "
-        f"{duration(summary['wall_s'])}",
+        f"[bold]{summary['name']}[/bold]: {summary['state']} · {counts} · "
+        f"{summary['epochs_trained']:g} epochs trained · {duration(summary['wall_s'])}",
         highlight=False,
     )
     if run.result:

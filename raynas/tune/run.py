@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,7 +100,7 @@ def slots(resources: Resources) -> int:
     return min(fit, resources.slots) if resources.slots else fit
 
 
-class _Deadline(Stopper):  # type: ignore[misc]  # ray.tune is untyped
+class _Deadline(Stopper):
     """Ends the session at a point of time, or when the loop failed."""
 
     def __init__(self, at: float | None, loop: Loop) -> None:
@@ -117,7 +117,7 @@ class _Deadline(Stopper):  # type: ignore[misc]  # ray.tune is untyped
         return {}
 
 
-class _Tick(Callback):  # type: ignore[misc]  # ray.tune is untyped
+class _Tick(Callback):
     """Lets the display breathe between events."""
 
     def __init__(self, tick: Callable[[], None]) -> None:
@@ -208,10 +208,8 @@ def _interrupts() -> Iterator[list[int]]:
         caught.append(number)
         os.kill(os.getpid(), signal.SIGINT)
 
-    try:
+    with suppress(ValueError):  # not the main thread: signals are somebody else's business
         previous[signal.SIGTERM] = signal.signal(signal.SIGTERM, terminate)
-    except ValueError:  # not the main thread: signals are somebody else's business
-        pass
     try:
         yield caught
     finally:

@@ -20,7 +20,7 @@ REPORT_EVERY_S = 1.0
 """Measurements are gathered for so long before they are reported: a report costs the driver milliseconds."""
 
 
-class TrialRunner(tune.Trainable):  # type: ignore[misc]  # ray.tune is untyped
+class TrialRunner(tune.Trainable):
     """One trial at a time; `setup` gets what all trials share, `reset_config` the next trial."""
 
     def setup(

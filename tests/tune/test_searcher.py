@@ -112,9 +112,9 @@ def test_tunes_domains_beside_the_architecture_are_searched():
 
 
 def test_what_cannot_be_searched_beside_is_refused():
+    search = searcher()
+    search.set_search_properties(None, None, {"x": tune.randn()})
     with pytest.raises(ConfigError, match="train/x"):
-        search = searcher()
-        search.set_search_properties(None, None, {"x": tune.randn()})
         search.suggest("t0")
     with pytest.raises(ConfigError, match="own space"):
         searcher().set_search_properties(None, None, {"arch": raynas.tune.domain(raynas.spaces.cells())})
