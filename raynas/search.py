@@ -234,7 +234,7 @@ class Search:
         space = as_space(self.space)
         ledger = Ledger.write(folder)
         board = TensorBoardWriter(folder, self.objectives[0].metric, maximise=self.objectives[0].maximise)
-        keeper = _Keeper(folder / CHECKPOINTS)
+        keeper = _Keeper(folder / CHECKPOINTS, self.constraints)
         listeners: list[Listener] = [keeper, board]
         if display:
             listeners.append(display.heard)
@@ -327,9 +327,10 @@ class Search:
 class _Keeper:
     """A listener that removes the checkpoints of trials that cannot win any more."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, constraints: Sequence[Constraint]) -> None:
         self.folder = folder
-        self.kept: list[tuple[tuple[float, float, int], int]] = []
+        self.constraints = constraints
+        self.kept: list[tuple[tuple[bool, float, float, int], int]] = []
 
     def __call__(self, event: str, trial: Trial) -> None:
         if event != "ended":
@@ -337,7 +338,8 @@ class _Keeper:
         if trial.score is None:
             self._remove(trial.id)
             return
-        self.kept.append(((trial.budget, trial.score, -trial.id), trial.id))
+        allowed = all(c.holds(trial.metrics) for c in self.constraints)
+        self.kept.append(((allowed, trial.budget, trial.score, -trial.id), trial.id))
         self.kept.sort(reverse=True)
         for _, loser in self.kept[KEEP:]:
             self._remove(loser)

@@ -19,9 +19,8 @@ def ray_session() -> Iterator[None]:
     import ray
 
     import fakes
-    from raynas.tune.run import ENVIRONMENT
 
-    os.environ.update(ENVIRONMENT)
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "180")
     ray.init(
         address="local", num_cpus=4, num_gpus=1, include_dashboard=False, log_to_driver=False,
         logging_level=logging.ERROR,

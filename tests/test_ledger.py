@@ -113,7 +113,8 @@ class TestContents:
             assert graph == architecture.graph
             assert graph.key == architecture.key
 
-    def test_a_part_is_stored_once(self, ledger, tmp_path):
+    def test_a_part_is_stored_once(self, tmp_path):
+        ledger = Ledger.write(tmp_path)
         architecture = sample(SPACE, Random(0))
         for trial in range(1, 11):
             ledger.asked(trial, architecture, None)

@@ -70,7 +70,8 @@ def make_search(choices: Choices) -> Search:
     if trials < 1:
         raise ConfigError(f"trials must be at least 1, but got {trials}")
     if choices.recipe:
-        changes["recipe"] = choices.recipe
+        path, colon, function = choices.recipe.partition(":")
+        changes["recipe"] = f"{Path(path).resolve()}{colon}{function}"  # `raynas resume` may run elsewhere
     if choices.objectives:
         changes["objectives"] = tuple(Objective.parse(text) for text in choices.objectives)
     if choices.constraints:

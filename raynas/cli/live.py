@@ -94,6 +94,7 @@ class Progressing:
         if event == "asked":
             self.running.add(trial.id)
         elif event == "measured":
+            self.running.add(trial.id)  # a resumed search issues its unfinished trials again without asking
             self.budgets[trial.id] = trial.budget
         else:
             self.ended(trial)

@@ -33,8 +33,8 @@ ENVIRONMENT = {
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",  # Tune's own state is never read
     "TUNE_WARN_THRESHOLD_S": "30",
     "RAY_AIR_NEW_OUTPUT": "0",
-    "RAY_raylet_start_wait_time_s": "180",
 }
+"""How Tune must behave while it runs a search of raynas; put back afterwards, other Tune runs keep their ways."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,7 @@ def session(address: str | None = None) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # a failed trial is recorded with its reason
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "180")  # loaded machines start slowly
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address:
         try:
@@ -162,7 +160,6 @@ def run(
         if name.startswith(RECIPE):  # no worker can import a recipe file: what it defines travels by value
             ray.cloudpickle.register_pickle_by_value(module)
     count = slots(resources)
-    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(count)
     context = {
         "device": "cuda" if resources.gpus else "cpu",
         "threads": max(1, int(resources.cpus)),
@@ -171,7 +168,11 @@ def run(
     }
     runner = tune.with_parameters(TrialRunner, space=space, estimator=estimator, shared=shared, context=context)
     searcher = LoopSearcher(loop, lambda trial: dict(config(trial)), count)
-    with tempfile.TemporaryDirectory(prefix="raynas-tune-") as scratch, _interrupts() as interrupted:
+    with (
+        tempfile.TemporaryDirectory(prefix="raynas-tune-") as scratch,
+        _settings(ENVIRONMENT | {"TUNE_MAX_PENDING_TRIALS_PG": str(count)}),
+        _interrupts() as interrupted,
+    ):
         tuner = tune.Tuner(
             tune.with_resources(runner, {"cpu": resources.cpus, "gpu": resources.gpus}),
             tune_config=tune.TuneConfig(
@@ -196,6 +197,25 @@ def run(
         raise loop.failure
     if not loop.done and (deadline is None or time.monotonic() < deadline):
         raise Interrupted("", 128 + (interrupted[0] if interrupted else signal.SIGINT))
+
+
+@contextmanager
+def _settings(environment: Mapping[str, str]) -> Iterator[None]:
+    """Sets environment variables and silences Tune's log: what it would say of failed trials is in the ledger."""
+    before = {name: os.environ.get(name) for name in environment}
+    log = logging.getLogger("ray.tune")
+    level = log.level
+    os.environ.update(environment)
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextmanager
