@@ -41,7 +41,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
     seq INTEGER PRIMARY KEY, time REAL NOT NULL, kind TEXT NOT NULL, trial INTEGER, body TEXT NOT NULL,
     crc INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS parts (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS parts (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
 """
 
 
@@ -275,7 +275,7 @@ class Ledger:
         text = json.dumps(data["nodes"], separators=(",", ":"))
         part = blake2b(text.encode(), digest_size=12).hexdigest()
         if part not in self._parts:
-            self._db.execute("INSERT OR IGNORE INTO parts VALUES (?, ?)", (part, text))
+            self._db.execute("INSERT OR IGNORE INTO parts VALUES (?, ?)", (part, zlib.compress(text.encode(), 9)))
             self._parts.add(part)
         told: dict[str, Any] = {"nodes": part, "output": graph.output}
         if graph.motifs:
@@ -284,10 +284,14 @@ class Ledger:
 
     def _resolve(self, told: Mapping[str, Any]) -> dict[str, Any]:
         row = self._db.execute("SELECT body FROM parts WHERE id = ?", (told["nodes"],)).fetchone()
-        if row is None or blake2b(str(row[0]).encode(), digest_size=12).hexdigest() != told["nodes"]:
+        try:
+            text = zlib.decompress(row[0])
+        except (TypeError, zlib.error):
+            text = b""
+        if blake2b(text, digest_size=12).hexdigest() != told["nodes"]:
             raise StateError(f"{self.path}: graph part {told['nodes']} is damaged or missing")
         motifs = {name: self._resolve(motif) for name, motif in told.get("motifs", {}).items()}
-        return {"nodes": json.loads(row[0]), "output": told["output"], "motifs": motifs}
+        return {"nodes": json.loads(text), "output": told["output"], "motifs": motifs}
 
 
 def measurement_of(body: Mapping[str, Any]) -> Measurement:

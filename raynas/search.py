@@ -9,6 +9,7 @@ import platform
 import re
 import shlex
 import shutil
+import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -135,7 +136,9 @@ class Search:
                 f"the last rung is at {self.scheduler.rungs[-1]:g} epochs, but a trial trains for "
                 f"{self.estimator.budget:g}: lower the rungs or raise the epochs"
             )
-        if not self.address:
+        if self.address:
+            check_address(self.address)
+        else:
             self._check_machine()
         probe = sample(space, Random(self.seed))
         if isinstance(self.estimator, Train):
@@ -166,7 +169,12 @@ class Search:
         """
         self.check()
         folder = self._new_folder()
-        return self._go(folder, display)
+        try:
+            return self._go(folder, display)
+        except ConfigError:  # found out late (no cluster, no room on it): leave nothing behind that was not a run
+            if not Run(folder).trials:
+                shutil.rmtree(folder)
+            raise
 
     def resume(self, display: Display | None = None) -> Run:
         """Continues the run of this search's `storage` and `name`, stopped or killed, with the trials that are left.
@@ -356,6 +364,23 @@ def count_gpus() -> int:
         return len([v for v in visible.split(",") if v.strip() not in ("", "-1")])
     cards = Path("/proc/driver/nvidia/gpus")
     return len(list(cards.iterdir())) if cards.is_dir() else 0
+
+
+def check_address(address: str) -> None:
+    """Whether something listens there; Ray itself takes minutes to find out.
+
+    Raises:
+        ConfigError: nothing does, or the address is none.
+    """
+    if address == "auto":
+        return
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        raise ConfigError(f"address must be auto, HOST:PORT or ray://HOST:PORT, but got {address!r}")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+    except (OSError, OverflowError) as error:
+        raise ConfigError(f"no Ray cluster answers at {address!r} ({error}); start one with `ray start --head`") from None
 
 
 def _at_least(name: str, value: float, least: float) -> None:

@@ -75,7 +75,7 @@ class Driver:
         while trial_id not in self.stopped:
             try:
                 measurement = next(self.readings[trial_id], None)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - a failed trial is a value
                 self._end(trial_id, f"{type(error).__name__}: {error}")
                 return
             if measurement is None:

@@ -30,6 +30,16 @@ def ledger(tmp_path):
     opened.close()
 
 
+@pytest.fixture(scope="module")
+def intact(tmp_path_factory):
+    """A folder with the closed ledger of 30 trials."""
+    folder = tmp_path_factory.mktemp("intact")
+    ledger = Ledger.write(folder)
+    record(ledger, 30)
+    ledger.close()
+    return folder
+
+
 def read(folder):
     """Everything that a ledger tells."""
     ledger = Ledger.read(folder)
@@ -129,16 +139,20 @@ class TestContents:
         assert again.graph(11) == architecture.graph
         again.close()
 
-    @pytest.mark.parametrize(("space", "limit"), [(SPACE, 2048), (spaces.darts(), 2048)], ids=lambda s: str(s))
+    @pytest.mark.parametrize(("space", "limit"), [(SPACE, 1024), (spaces.darts(), 2048)], ids=["nasbench201", "darts"])
     def test_a_trial_costs_at_most_two_kilobytes(self, tmp_path, space, limit):
+        """R37; its measurements come on top."""
         sizes = []
         for trials in (100, 400):
             (folder := tmp_path / str(trials)).mkdir()
             ledger = Ledger.write(folder)
+            ledger._db.execute("PRAGMA synchronous=OFF")
             record(ledger, trials, space, epochs=0)
             ledger.close()
             sizes.append((folder / FILE).stat().st_size)
-        assert (sizes[1] - sizes[0]) / 300 <= limit
+        each = (sizes[1] - sizes[0]) / 300
+        print(f"{each:.0f} bytes a trial")
+        assert each <= limit
 
     def test_no_such_trial(self, ledger):
         with pytest.raises(StateError, match="no trial 7"):
@@ -166,56 +180,75 @@ class TestDurability:
     def test_nothing_acknowledged_is_lost_to_kill_9(self, tmp_path):
         """R1, R2: a process appends and tells what was acknowledged; it is killed at a random moment, twenty times."""
         rng, acknowledged = random.Random(0), 0
-        for _ in range(20):
-            writer = subprocess.Popen([sys.executable, "-c", WRITER, tmp_path], stdout=subprocess.PIPE, text=True)
-            assert writer.stdout.readline() == "ready\n"
-            threading.Timer(rng.uniform(0.0, 0.15), writer.kill).start()
-            told = writer.stdout.read().split()
-            assert writer.wait() == -signal.SIGKILL
-            writer.stdout.close()
-            acknowledged = int(told[-1]) if told and told[-1].isdigit() else acknowledged
-            trials = read(tmp_path)[1]
-            assert [t.id for t in trials] == list(range(1, len(trials) + 1))
-            assert len(trials) >= acknowledged
-            assert all(t.status == FINISHED and len(t.measurements) == 1 for t in trials[:acknowledged])
+        with subprocess.Popen(
+            [sys.executable, "-c", WRITERS, tmp_path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+        ) as writers:
+            for _ in range(20):
+                writers.stdin.write("next\n")
+                writer = int(writers.stdout.readline())
+                threading.Timer(rng.uniform(0.01, 0.15), os.kill, (writer, signal.SIGKILL)).start()
+                while (line := writers.stdout.readline()) != "dead\n":
+                    acknowledged = int(line)
+                ledger = Ledger.read(tmp_path)
+                trials = ledger.trials()
+                ledger.close()
+                assert [t.id for t in trials] == list(range(1, len(trials) + 1))
+                assert len(trials) >= acknowledged
+                assert all(t.status == FINISHED and len(t.measurements) == 1 for t in trials[:acknowledged])
         assert acknowledged > 100
 
     def test_a_full_disk_is_named_and_costs_nothing_that_was_recorded(self, tmp_path):
         ledger = Ledger.write(tmp_path)
         ledger._db.execute("PRAGMA max_page_count=20")
-        recorded = 0
-        with pytest.raises(StorageError, match="database or disk is full; make room"):
-            while True:
+        recorded = []
+
+        def fill():
+            for number in range(1000):
                 ledger.append("opened", body={"text": "x" * 500})
-                recorded += 1
+                recorded.append(number)
+
+        with pytest.raises(StorageError, match="database or disk is full; make room"):
+            fill()
         ledger._db.execute("PRAGMA max_page_count=1000")
         ledger.append("closed")
         ledger.close()
-        assert [e.kind for e in read(tmp_path)[0]] == ["opened"] * recorded + ["closed"]
+        assert [e.kind for e in read(tmp_path)[0]] == ["opened"] * len(recorded) + ["closed"]
 
 
-WRITER = """
-import sys
+WRITERS = """
+import os, sys
 from pathlib import Path
 from random import Random
 from raynas.ledger import Ledger
 from raynas.records import Measurement
 from raynas.spaces import NasBench201, sample
 
-ledger = Ledger.write(Path(sys.argv[1]))
-done = ledger.trials()
+def write(architecture):
+    ledger = Ledger.write(Path(sys.argv[1]))
+    done = ledger.trials()
+    for record in done:
+        if record.status == "running":
+            if not record.measurements:
+                ledger.measured(record.id, Measurement(1, {"a": 0.5}), (0.5,))
+            ledger.ended(record.id, "finished", "")
+    for trial in range(len(done) + 1, 100_000):
+        ledger.asked(trial, architecture, None)
+        ledger.measured(trial, Measurement(1, {"a": 0.5}), (0.5,))
+        ledger.ended(trial, "finished", "")
+        print(trial, flush=True)
+
 architecture = sample(NasBench201(), Random(0))
-print("ready", flush=True)
-for record in done:
-    if record.status == "running":
-        if not record.measurements:
-            ledger.measured(record.id, Measurement(1, {"a": 0.5}), (0.5,))
-        ledger.ended(record.id, "finished", "")
-for trial in range(len(done) + 1, 100_000):
-    ledger.asked(trial, architecture, None)
-    ledger.measured(trial, Measurement(1, {"a": 0.5}), (0.5,))
-    ledger.ended(trial, "finished", "")
-    print(trial, flush=True)
+while sys.stdin.readline():  # imports take longer than writing: each writer is a fork of this process
+    writer = os.fork()
+    if not writer:
+        write(architecture)
+    print(writer, flush=True)
+    os.waitpid(writer, 0)
+    print("dead", flush=True)
 """
 
 
@@ -234,16 +267,14 @@ class TestOneWriter:
         Ledger.write(tmp_path).close()
 
     def test_the_lock_of_a_dead_process_is_taken_over(self, tmp_path):
-        holder = subprocess.Popen(
-            [sys.executable, "-c", WRITER, tmp_path], stdout=subprocess.PIPE, text=True
-        )  # fmt: skip
-        holder.stdout.readline()
-        assert Ledger.writer(tmp_path).startswith(f"process {holder.pid} on ")
-        with pytest.raises(ConfigError, match=f"process {holder.pid} "):
-            Ledger.write(tmp_path)
-        holder.kill()
-        holder.stdout.close()
-        holder.wait()
+        code = "import sys, time; from pathlib import Path; from raynas.ledger import Ledger; "
+        code += "ledger = Ledger.write(Path(sys.argv[1])); print(flush=True); time.sleep(60)"
+        with subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE) as holder:
+            holder.stdout.readline()
+            assert Ledger.writer(tmp_path).startswith(f"process {holder.pid} on ")
+            with pytest.raises(ConfigError, match=f"process {holder.pid} "):
+                Ledger.write(tmp_path)
+            holder.kill()
         assert Ledger.writer(tmp_path) is None
         Ledger.write(tmp_path).close()
 
@@ -265,14 +296,6 @@ class TestOneWriter:
 
 
 class TestDamage:
-    @pytest.fixture(scope="class")
-    def intact(self, tmp_path_factory):
-        folder = tmp_path_factory.mktemp("intact")
-        ledger = Ledger.write(folder)
-        record(ledger, 30)
-        ledger.close()
-        return folder
-
     def test_a_changed_byte_is_noticed_wherever_it_matters(self, intact, tmp_path):
         """R11: 400 random bytes; what is read is what was written, or a StateError."""
         whole, rng, noticed = read(intact), random.Random(0), 0
@@ -283,8 +306,7 @@ class TestDamage:
             (tmp_path / FILE).write_bytes(damaged)
             try:
                 assert read(tmp_path) == whole
-            except StateError as error:
-                assert str(tmp_path / FILE) in str(error)
+            except StateError:
                 noticed += 1
         assert noticed > 200  # the rest is free space
 
@@ -370,7 +392,7 @@ class TestDamage:
         assert Ledger.writer(tmp_path) is None
 
     def test_a_folder_without_a_ledger_is_no_run(self, tmp_path):
-        with pytest.raises(ConfigError, match="is no run: it has no ledger.sqlite"):
+        with pytest.raises(ConfigError, match=r"is no run: it has no ledger\.sqlite"):
             Ledger.read(tmp_path)
 
 

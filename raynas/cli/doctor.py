@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from raynas.errors import ConfigError
-from raynas.search import count_gpus
+from raynas.search import check_address, count_gpus
 
 
 class Finding(NamedTuple):
@@ -110,6 +110,7 @@ def _cluster(address: str) -> Finding:
     from raynas.tune.run import session
 
     try:
+        check_address(address)
         with session(address):
             have = ray.cluster_resources()
             return Finding("cluster", True, f"{address}: {have.get('CPU', 0):g} CPUs, {have.get('GPU', 0):g} GPUs")

@@ -71,7 +71,10 @@ def session(address: str | None = None) -> Iterator[None]:
             ray.init(address=address, **quiet)
         except (ConnectionError, ValueError, TimeoutError) as error:
             text = str(error).strip().splitlines()
-            raise ConfigError(f"no Ray cluster answers at {address!r}: {text[0] if text else error}") from error
+            raise ConfigError(
+                f"no Ray cluster answers at {address!r}: {text[0] if text else error}; "
+                "if it asks for a token, set RAY_AUTH_MODE=token"
+            ) from error
     else:
         ray.init(address="local", include_dashboard=False, **quiet)
     try:

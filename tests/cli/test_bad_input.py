@@ -78,6 +78,8 @@ BAD = {
     "setting unknown part": (["--set", "spaec.width=4"], "did you mean 'space'?"),
     "tournament too large": (["--set", "strategy.tournament=99"], "tournament <= population must hold"),
     "recipe missing": (["nowhere.py"], "recipe nowhere.py does not exist"),
+    "address silent": (["--address", "127.0.0.1:1"], "no Ray cluster answers at '127.0.0.1:1'"),
+    "address odd": (["--address", "here"], "address must be auto, HOST:PORT or ray://HOST:PORT, but got 'here'"),
     "option unknown": (["--trails", "3"], "No such option: --trails"),
     "no number": (["--trials", "many"], "'--trials': 'many'"),
     "rungs above the budget": (["--epochs", "3", "--set", "scheduler.rungs=[1,9]"], "the last rung is at 9 epochs"),
