@@ -15,7 +15,7 @@ from rich.table import Table
 
 def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], note: str = "") -> None:
     """Prints a table: the first column is text, the others are figures."""
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 160)  # in a file nothing is cut
     table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 3, 0, 0))
     for index, column in enumerate(columns):
         table.add_column(column, justify="right" if index else "left")

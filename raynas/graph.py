@@ -122,7 +122,9 @@ def _skeleton_key(nodes: tuple[Node, ...], output: int, ranks: tuple[tuple[str, 
     """The canonical key of a graph whose motifs are told apart by rank."""
     rank = dict(ranks)
     named = [
-        Node(op, inputs, tuple((k, rank[str(v)] if k == "name" else v) for k, v in args)) if op == MOTIF else Node(op, inputs, args)
+        Node(op, inputs, tuple((k, rank[str(v)] if k == "name" else v) for k, v in args))
+        if op == MOTIF
+        else Node(op, inputs, args)
         for op, inputs, args in nodes
     ]
     return canonical_key(named, output)

@@ -138,7 +138,7 @@ class Loop:
         trial = self.running[trial_id]
         measurement = _plain(measurement)
         if measurement.budget <= trial.budget:
-            return measurement.budget < trial.budget or trial_id not in self._stopping
+            return True
         if math.isnan(measurement.budget):
             return False
         values = scores(self.objectives, measurement.metrics)
@@ -182,7 +182,7 @@ class Loop:
             if kind == "asked":
                 try:
                     proposal = self._propose()
-                except Exhausted:
+                except (Exhausted, ConfigError):
                     proposal = None
                 if self.failure:
                     raise self.failure

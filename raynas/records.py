@@ -109,7 +109,7 @@ class Architecture:
     @cached_property
     def identity(self) -> str:
         """What makes two trials the same: the key, and the hyperparameters where there are any."""
-        if not self.hyperparameters:
+        if not any(address.startswith(HYPERPARAMETER) for address in self.answers):
             return self.key
         return self.key + json.dumps(self.hyperparameters, sort_keys=True)
 

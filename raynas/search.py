@@ -380,7 +380,9 @@ def check_address(address: str) -> None:
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
     except (OSError, OverflowError) as error:
-        raise ConfigError(f"no Ray cluster answers at {address!r} ({error}); start one with `ray start --head`") from None
+        raise ConfigError(
+            f"no Ray cluster answers at {address!r} ({error}); start one with `ray start --head`"
+        ) from None
 
 
 def _at_least(name: str, value: float, least: float) -> None:

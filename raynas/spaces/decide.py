@@ -77,17 +77,11 @@ class Answering:
 
     def __call__(self, address: str, options: Sequence[T]) -> T:
         """One of `options`."""
-        domain = _CHECKED.get(options) if type(options) is tuple else None
-        if domain is None:
+        try:
+            domain = _TEXTS.get(options) or _checked(address, options)  # type: ignore[call-overload]
+        except TypeError:  # a list, or options that are no scalars
             domain = _checked(address, options)
-        if address in self.answers:
-            return cast(T, self._again(address, domain))
-        if len(self.answers) >= MAX_QUESTIONS:
-            raise SpaceError(address, len(self.answers), f"a space asks at most {MAX_QUESTIONS:,} questions")
-        value = self._answer(address, domain)
-        self.answers[address] = value
-        self.questions[address] = domain
-        return cast(T, value)
+        return cast(T, self._ask(address, domain))
 
     def real(self, address: str, low: float, high: float, *, log: bool = False) -> float:
         """A number in [low, high]."""
@@ -101,19 +95,19 @@ class Answering:
         if not (domain.low <= domain.high and (domain.low > 0 or not domain.log)) or math.isinf(domain.high):
             rule = "0 < low <= high must hold" if domain.log else "low <= high must hold"
             raise SpaceError(address, (domain.low, domain.high), rule)
-        if address in self.answers:
-            return self._again(address, domain)
-        if len(self.answers) >= MAX_QUESTIONS:
-            raise SpaceError(address, len(self.answers), f"a space asks at most {MAX_QUESTIONS:,} questions")
-        value = self._answer(address, domain)
-        self.answers[address] = value
+        return self._ask(address, domain)
+
+    def _ask(self, address: str, domain: Domain) -> Scalar:
+        answers = self.answers
+        if address in answers:
+            if self.questions[address] != domain:
+                raise SpaceError(address, domain, f"asked before with other options {self.questions[address]!r}")
+            return answers[address]
+        if len(answers) >= MAX_QUESTIONS:
+            raise SpaceError(address, len(answers), f"a space asks at most {MAX_QUESTIONS:,} questions")
+        answers[address] = value = self._answer(address, domain)
         self.questions[address] = domain
         return value
-
-    def _again(self, address: str, domain: Domain) -> Scalar:
-        if self.questions[address] != domain:
-            raise SpaceError(address, domain, f"asked before with other options {self.questions[address]!r}")
-        return self.answers[address]
 
     def _answer(self, address: str, domain: Domain) -> Scalar:
         if address in self.given:
@@ -127,7 +121,8 @@ class Answering:
         return draw(domain, self.rng)
 
 
-_CHECKED: dict[Any, Options] = {}  # option tuples that were found to be lists of distinct JSON scalars
+_TEXTS: dict[tuple[Scalar, ...], Options] = {}
+"""Options found good before; texts alone, since 1, 1.0 and True would be one key."""
 
 
 def _checked(address: str, options: Sequence[Scalar]) -> Options:
@@ -141,8 +136,8 @@ def _checked(address: str, options: Sequence[Scalar]) -> Options:
     if len(set(options)) < len(options):
         raise SpaceError(address, tuple(options), "options must be different from each other")
     domain = Options(options)
-    if len(_CHECKED) < 4096 and len({type(o) for o in options}) == 1:
-        _CHECKED[tuple(options)] = domain
+    if len(_TEXTS) < 4096 and all(type(o) is str for o in options):
+        _TEXTS[tuple(options)] = domain
     return domain
 
 
@@ -153,7 +148,7 @@ def _told(domain: Domain) -> str:
 def contains(domain: Domain, value: Scalar) -> bool:
     """Whether `value` answers a question of that domain."""
     if isinstance(domain, Options):
-        return value in domain and not any(value == o and type(value) is not type(o) for o in domain)
+        return value in domain and type(domain[domain.index(value)]) is type(value)  # True is no 1
     wanted = float if isinstance(domain, Real) else int
     return type(value) is wanted and domain.low <= value <= domain.high
 
@@ -236,6 +231,48 @@ def mutate(space: Space, architecture: Architecture, rng: Random, changes: int =
         value = redraw(architecture.questions[address], architecture.answers[address], rng)
         architecture = _complete(space, Answering({**architecture.answers, address: value}, rng))
     return architecture
+
+
+class Edits:
+    """The single changes of one architecture, each drawn once: the question uniformly, then its new answer.
+
+    Questions with many answers (numbers) never run out.
+    """
+
+    __slots__ = ("_answers", "_left")
+
+    def __init__(self, architecture: Architecture) -> None:
+        self._answers = architecture.answers
+        self._left: list[tuple[str, Domain | list[Scalar]]] = [
+            (address, domain) for address, domain in architecture.questions.items() if _size(domain) > 1
+        ]
+
+    def draw(self, rng: Random) -> dict[str, Scalar] | None:
+        """The architecture's answers with one changed to what was not drawn before, or None where none is left."""
+        left = self._left
+        if not left:
+            return None
+        index = int(rng.random() * len(left))
+        address, values = left[index]
+        answers = dict(self._answers)
+        if isinstance(values, Options):
+            values = [o for o in values if o != answers[address]]
+            left[index] = (address, values)
+        if isinstance(values, list):
+            at = int(rng.random() * len(values))
+            values[at], values[-1] = values[-1], values[at]
+            answers[address] = values.pop()
+            if not values:
+                left[index] = left[-1]
+                left.pop()
+        else:
+            answers[address] = redraw(values, answers[address], rng)
+        return answers
+
+
+def complete(space: Space, answers: Answers, rng: Random) -> Architecture:
+    """The architecture that answers decide; what they leave open is drawn, what is never asked is dropped."""
+    return _complete(space, Answering(answers, rng))
 
 
 def crossover(space: Space, mother: Architecture, father: Architecture, rng: Random) -> Architecture:

@@ -8,11 +8,13 @@ convolution, three stages of `repeats` cells with widths C, 2C, 4C, a residual b
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from raynas.errors import ArchitectureError
-from raynas.graph import STRIDE, WIDTH, Graph, GraphBuilder
+from raynas.graph import STRIDE, WIDTH, Args, Graph, GraphBuilder, Node
+from raynas.ops import INPUT, SUM, Scalar
 from raynas.records import Choose
 
 OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
@@ -49,29 +51,32 @@ class NasBench201:
 
     def count(self) -> int:
         """5 ops on each of 6 edges."""
-        return len(OPS) ** len(EDGES)
+        return int(len(OPS) ** len(EDGES))
 
 
-@lru_cache(maxsize=20_000)
+_NODE: dict[str, tuple[str, Args]] = {
+    "none": ("zero", ()),
+    "skip_connect": ("identity", ()),
+    "nor_conv_1x1": ("relu_conv_bn", (("channels", WIDTH), ("kernel", 1))),
+    "nor_conv_3x3": ("relu_conv_bn", (("channels", WIDTH), ("kernel", 3))),
+    "avg_pool_3x3": ("avg_pool", ()),
+}
+"""The benchmark's ops as nodes of a graph."""
+
+
+@lru_cache(maxsize=15_625)
 def _cell(ops: tuple[str, ...]) -> Graph:
     """The cell whose edges hold `ops`, in the order of EDGES."""
-    g = GraphBuilder()
-    states = [g.input()]
-    incoming: dict[int, list[int]] = {1: [], 2: [], 3: []}
-    for (source, target), op in zip(EDGES, ops, strict=True):
-        while len(states) <= source:
-            states.append(g.add("sum", *incoming[len(states)]))
-        x = states[source]
-        if op == "nor_conv_1x1":
-            edge = g.add("relu_conv_bn", x, channels=WIDTH, kernel=1)
-        elif op == "nor_conv_3x3":
-            edge = g.add("relu_conv_bn", x, channels=WIDTH, kernel=3)
-        elif op == "avg_pool_3x3":
-            edge = g.add("avg_pool", x)
-        else:
-            edge = g.add("zero" if op == "none" else "identity", x)
-        incoming[target].append(edge)
-    return g.build(g.add("sum", *incoming[3]))
+    nodes, states, edge = [Node(INPUT)], [0], 0
+    for target in (1, 2, 3):
+        first = len(nodes)
+        for source in range(target):
+            op, args = _NODE[ops[edge]]
+            nodes.append(Node(op, (states[source],), args))
+            edge += 1
+        states.append(len(nodes))
+        nodes.append(Node(SUM, tuple(range(first, len(nodes)))))
+    return Graph(tuple(nodes), states[3])
 
 
 @lru_cache(maxsize=1)
@@ -98,7 +103,7 @@ def _skeleton(width: int, repeats: int) -> Graph:
     return g.build(g.add("classifier", g.add("bn_relu", x)))
 
 
-def to_string(answers: dict[str, str]) -> str:
+def to_string(answers: Mapping[str, Scalar]) -> str:
     """Answers -> the benchmark's string, `|op~0|+|op~0|op~1|+|op~0|op~1|op~2|`."""
     nodes = []
     for node in (1, 2, 3):
@@ -113,14 +118,11 @@ def from_string(text: str) -> dict[str, str]:
     Raises:
         ArchitectureError: wrong number of edges, an unknown op, or an edge from a wrong node.
     """
-    groups = [re.findall(r"([^|+~]+)~(\d)", node) for node in text.split("+")]
-    edges = [edge for group in groups for edge in group]
-    rebuilt = "+".join("|" + "|".join(f"{op}~{source}" for op, source in group) + "|" for group in groups)
-    if rebuilt != text or [(int(s), t + 1) for t, group in enumerate(groups) for _, s in group] != sorted(
-        EDGES, key=lambda edge: (edge[1], edge[0])
-    ):
-        raise ArchitectureError("cell", text, "a cell reads |op~0|+|op~0|op~1|+|op~0|op~1|op~2|")
-    for address, (op, _) in zip(ADDRESSES, edges, strict=True):
+    edges = re.findall(r"([^|+~]+)~(\d)", text)
+    answers = {address: op for address, (op, _) in zip(ADDRESSES, edges, strict=False)}
+    for address, op in answers.items():
         if op not in OPS:
             raise ArchitectureError(address, op, f"the op must be one of {OPS}")
-    return {address: op for address, (op, _) in zip(ADDRESSES, edges, strict=True)}
+    if len(answers) < len(ADDRESSES) or to_string(answers) != text:
+        raise ArchitectureError("cell", text, "a cell reads |op~0|+|op~0|op~1|+|op~0|op~1|op~2|")
+    return answers

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from random import Random
 
 from raynas.errors import Exhausted, SpaceError
-from raynas.records import Architecture, Space
-from raynas.spaces.decide import enumerate_space, sample
+from raynas.ops import Scalar
+from raynas.records import Answers, Architecture, Space
+from raynas.spaces.decide import complete, enumerate_space, sample
 
 TRIES = 50
 """Attempts at a fresh architecture before a strategy does something else."""
@@ -23,15 +24,24 @@ class Fresh:
         self.space = space
         self.rng = rng
         self.seen: set[str] = set()
+        self._answered: set[tuple[tuple[str, Scalar], ...]] = set()  # answers whose network was proposed
         self._left: Iterator[Architecture] | None = None
 
     def take(self, candidate: Architecture) -> bool:
         """Whether the candidate is new; it is remembered."""
+        self._answered.add(tuple(candidate.answers.items()))
         identity = candidate.identity
         if identity in self.seen:
             return False
         self.seen.add(identity)
         return True
+
+    def complete(self, answers: Answers) -> Architecture | None:
+        """The architecture that answers decide (see `decide.complete`), or None where it was proposed before."""
+        if tuple(answers.items()) in self._answered:
+            return None  # known to be a repeat without building its graph
+        candidate = complete(self.space, answers, self.rng)
+        return candidate if self.take(candidate) else None
 
     def first(self, candidates: Callable[[], Architecture], tries: int = TRIES) -> Architecture | None:
         """The first new one of `tries` candidates, or None."""

@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 from raynas.errors import ConfigError
 from raynas.objectives import Objectives
+from raynas.ops import Scalar
 from raynas.records import RUNNING, Architecture, Proposal, Space, Trial
-from raynas.spaces.decide import mutate
-from raynas.strategies.fresh import Fresh
+from raynas.spaces.decide import Edits, complete
+from raynas.strategies.fresh import TRIES, Fresh
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Individual(NamedTuple):
     fitness: tuple[float, float]
     architecture: Architecture
     trial: int
+    edits: Edits
 
 
 class EvolutionProposer:
@@ -77,18 +79,26 @@ class EvolutionProposer:
         self.asked += 1
         if self.asked <= self.settings.population or not self.population:
             return Proposal(self.fresh.random())
-        # Repeats are refused: try again, then two mutations at once, then start anew somewhere else.
-        for changes in (1, 2):
-            parent = self._tournament()
-            child = self.fresh.first(lambda p=parent, n=changes: mutate(self.space, p.architecture, self.rng, n))  # type: ignore[misc]
-            if child is not None:
-                return Proposal(child, parent.trial)
+        parent = self._tournament()
+        for changes in (1, 2):  # two changes where every single one of the parent's gives a repeat
+            for _ in range(TRIES):
+                answers = parent.edits.draw(self.rng) if changes == 1 else self._twice(parent.architecture)
+                if answers is None:
+                    break
+                child = self.fresh.complete(answers)
+                if child is not None:
+                    return Proposal(child, parent.trial)
         return Proposal(self.fresh.random())
 
     def tell(self, trial: Trial) -> None:
         """A finished or stopped trial joins the population and the oldest leaves; a failed one never joins."""
         if trial.status != RUNNING and trial.score is not None:
-            self.population.append(Individual((trial.budget, trial.score), trial.architecture, trial.id))
+            fitness = (trial.budget, trial.score)
+            self.population.append(Individual(fitness, trial.architecture, trial.id, Edits(trial.architecture)))
+
+    def _twice(self, architecture: Architecture) -> dict[str, Scalar] | None:
+        once = Edits(architecture).draw(self.rng)
+        return Edits(complete(self.space, once, self.rng)).draw(self.rng) if once else None
 
     def _tournament(self) -> Individual:
         random, members = self.rng.random, self.population
