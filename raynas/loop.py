@@ -138,7 +138,7 @@ class Loop:
         trial = self.running[trial_id]
         measurement = _plain(measurement)
         if measurement.budget <= trial.budget:
-            return True
+            return measurement.budget < trial.budget or trial_id not in self._stopping
         if math.isnan(measurement.budget):
             return False
         values = scores(self.objectives, measurement.metrics)

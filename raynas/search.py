@@ -9,7 +9,6 @@ import platform
 import re
 import shlex
 import shutil
-import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,12 +18,14 @@ from random import Random
 from typing import Any, Protocol
 
 from raynas import catalog
+from raynas.checkpoints import Keeper
 from raynas.cost import STATIC_METRICS
 from raynas.errors import AllTrialsFailed, ConfigError, Interrupted, StateError, unknown
 from raynas.estimators import Train
 from raynas.graph import Graph
 from raynas.ledger import Ledger, Recorded
 from raynas.loop import Listener, Loop
+from raynas.machine import check_address, check_writable, count_gpus
 from raynas.objectives import Constraint, Objective
 from raynas.records import FAILED, RUNNING, Choose, Delivers, Estimator, Scheduler, Space, Strategy, Trial
 from raynas.report.tensorboard import TensorBoardWriter
@@ -34,9 +35,6 @@ from raynas.seeds import seed_for
 from raynas.spaces import Cells
 from raynas.spaces.decide import as_space, replay, sample
 from raynas.strategies import RegularizedEvolution
-
-KEEP = 3
-"""Checkpoints of so many best trials are kept, besides those of the running ones."""
 
 
 class Display(Protocol):
@@ -144,7 +142,7 @@ class Search:
         if isinstance(self.estimator, Train):
             self.estimator.with_hyperparameters(probe).check()
         _check_name(self.name)
-        _check_writable(Path(self.storage))
+        check_writable(Path(self.storage))
 
     def _check_machine(self) -> None:
         cpus = os.cpu_count() or 1
@@ -242,7 +240,7 @@ class Search:
         space = as_space(self.space)
         ledger = Ledger.write(folder)
         board = TensorBoardWriter(folder, self.objectives[0].metric, maximise=self.objectives[0].maximise)
-        keeper = _Keeper(folder / CHECKPOINTS, self.constraints)
+        keeper = Keeper(folder / CHECKPOINTS, self.constraints)
         listeners: list[Listener] = [keeper, board]
         if display:
             listeners.append(display.heard)
@@ -332,59 +330,6 @@ class Search:
         done.write_text(json.dumps({"trial": winner.id, "metrics": metrics}, indent=1) + "\n")
 
 
-class _Keeper:
-    """A listener that removes the checkpoints of trials that cannot win any more."""
-
-    def __init__(self, folder: Path, constraints: Sequence[Constraint]) -> None:
-        self.folder = folder
-        self.constraints = constraints
-        self.kept: list[tuple[tuple[bool, float, float, int], int]] = []
-
-    def __call__(self, event: str, trial: Trial) -> None:
-        if event != "ended":
-            return
-        if trial.score is None:
-            self._remove(trial.id)
-            return
-        allowed = all(c.holds(trial.metrics) for c in self.constraints)
-        self.kept.append(((allowed, trial.budget, trial.score, -trial.id), trial.id))
-        self.kept.sort(reverse=True)
-        for _, loser in self.kept[KEEP:]:
-            self._remove(loser)
-        del self.kept[KEEP:]
-
-    def _remove(self, trial: int) -> None:
-        shutil.rmtree(self.folder / f"{trial:05d}", ignore_errors=True)
-
-
-def count_gpus() -> int:
-    """NVIDIA GPUs that this process may use, without importing torch."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return len([v for v in visible.split(",") if v.strip() not in ("", "-1")])
-    cards = Path("/proc/driver/nvidia/gpus")
-    return len(list(cards.iterdir())) if cards.is_dir() else 0
-
-
-def check_address(address: str) -> None:
-    """Whether something listens there; Ray itself takes minutes to find out.
-
-    Raises:
-        ConfigError: nothing does, or the address is none.
-    """
-    if address == "auto":
-        return
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host or not port.isdigit():
-        raise ConfigError(f"address must be auto, HOST:PORT or ray://HOST:PORT, but got {address!r}")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
-    except (OSError, OverflowError) as error:
-        raise ConfigError(
-            f"no Ray cluster answers at {address!r} ({error}); start one with `ray start --head`"
-        ) from None
-
-
 def _at_least(name: str, value: float, least: float) -> None:
     if value < least:
         raise ConfigError(f"{name} must be at least {least:g}, but got {value}")
@@ -395,18 +340,6 @@ def _check_name(name: str | None) -> None:
         raise ConfigError(
             f"a run's name must be letters, digits, '_', '-' and '.' (not first), at most 100, but got {name!r}"
         )
-
-
-def _check_writable(storage: Path) -> None:
-    probe = storage
-    while not probe.exists() and probe != probe.parent:
-        probe = probe.parent
-    if not probe.is_dir() or not os.access(probe, os.W_OK | os.X_OK):
-        raise ConfigError(f"storage {storage} cannot be written: {probe} is no folder that you may write to")
-    try:
-        storage.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"storage {storage} cannot be made: {error.strerror}") from error
 
 
 def _kebab(name: str) -> str:

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[1] / "raynas"
 
 LAYERS = [
     {"errors", "seeds"},
+    {"machine"},
     {"layers"},
     {"ops"},
     {"canonical"},
@@ -23,7 +24,7 @@ LAYERS = [
     {"strategies", "nn", "data", "schedulers", "ledger"},  # siblings
     {"model"},
     {"estimators"},
-    {"loop"},
+    {"loop", "checkpoints"},
     {"report"},
     {"run"},
     {"catalog"},

@@ -372,6 +372,26 @@ class TestPlugins:
         assert loop.failure is None
         assert len(loop.trials) == 6
 
+    def test_a_strategy_is_told_at_each_rung_that_is_passed_and_once_at_the_end(self):
+        told = []
+
+        class Spy:
+            def begin(self, space, objectives, seed):
+                self.ask = RandomSearch().begin(space, objectives, seed).ask
+                return self
+
+            def tell(self, trial):
+                told.append((trial.id, trial.status, trial.budget))
+
+        loop = loop_of(Spy(), scheduler=Asha(rungs=(1, 3)))
+        for trial, value in ((1, 0.9), (2, 0.5)):
+            loop.next()
+            for budget in (1, 2, 3):
+                if not loop.measure(trial, accuracy(value, budget)):
+                    break
+            loop.end(trial, stopped=trial == 2)
+        assert told == [(1, RUNNING, 1), (1, RUNNING, 3), (1, FINISHED, 3), (2, STOPPED, 1)]
+
     def test_a_full_disk_ends_the_search_without_a_gap_in_the_record(self, tmp_path):
         ledger = Ledger.write(tmp_path)
         ledger._db.execute("PRAGMA max_page_count=12")

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from raynas.errors import ConfigError
-from raynas.search import check_address, count_gpus
+from raynas.machine import check_address, count_gpus
 
 
 class Finding(NamedTuple):

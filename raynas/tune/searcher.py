@@ -77,6 +77,8 @@ class StrategySearcher(Searcher):
         """The next configuration; None: not now; `Searcher.FINISHED`: the space is exhausted."""
         loop = self._begun()
         trial = loop.next()
+        if loop.failure:
+            raise loop.failure
         if trial is None:
             return str(Searcher.FINISHED) if loop.exhausted else None
         self._ids[trial_id] = trial.id
@@ -92,7 +94,7 @@ class StrategySearcher(Searcher):
         if result and not error:
             metrics = {name: float(value) for name, value in result.items() if usable(value)}
             loop.measure(number, Measurement(float(result.get("training_iteration", 1)), metrics))
-        loop.end(number, "the trial raised" if error else "")
+        loop.end(number, f"trial {trial_id} raised" if error else "")
 
     def save(self, checkpoint_path: str) -> None:
         """Writes what was proposed and learned. Tune calls it at its snapshots."""
