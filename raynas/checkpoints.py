@@ -22,6 +22,7 @@ class Keeper:
         self.kept: list[tuple[tuple[bool, float, float, int], int]] = []
 
     def __call__(self, event: str, trial: Trial) -> None:
+        """Removes what the trial that ended has made needless."""
         if event != "ended":
             return
         if trial.score is None:
