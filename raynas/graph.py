@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from raynas.canonical import canonical_key
 from raynas.errors import GraphError
@@ -19,6 +18,14 @@ from raynas.ops import CONCAT, INPUT, MOTIF, OPS, SUM, Scalar
 
 WIDTH, STRIDE = "$width", "$stride"
 """Stand, inside a motif, for the width and the stride of the node that references it."""
+
+STRUCTURE: Mapping[str, frozenset[str]] = {
+    INPUT: frozenset(),
+    SUM: frozenset(),
+    CONCAT: frozenset(),
+    MOTIF: frozenset({"name", "width", "stride"}),
+}
+"""The ops that are no layers, and the arguments that each must have."""
 
 Args = tuple[tuple[str, Scalar], ...]
 
@@ -45,22 +52,47 @@ class Graph:
     output: int
     motifs: tuple[tuple[str, Graph], ...] = ()
 
-    @cached_property
+    # Kept once worked out, beside the fields: no part of the value.
+    _key: ClassVar[str | None] = None
+    _skeleton: ClassVar[_Skeleton | None] = None
+
+    @property
     def key(self) -> str:
-        """32 hexadecimal digits, equal for equal networks on every machine (see raynas/canonical.py)."""
-        if not self.motifs:
-            return canonical_key(self.nodes, self.output)
-        keys = [(name, motif.key) for name, motif in self.motifs]
-        # The skeleton sees a motif as the rank of its key: the names that a space gave its motifs do not matter,
-        # and a search in which only the cells change hashes its skeleton once.
-        distinct = sorted({key for _, key in keys})
-        ranks = tuple((name, distinct.index(key)) for name, key in keys)
-        text = ".".join((_skeleton_key(self.nodes, self.output, ranks), *distinct))
-        return blake2b(text.encode(), digest_size=16).hexdigest()
+        """32 hexadecimal digits, equal for equal networks on every machine (see raynas/canonical)."""
+        if self._key is None:
+            if self.motifs:
+                key = self.skeleton.key([self.motif(name).key for name in self.skeleton.motifs])
+            else:
+                key = canonical_key(self.nodes, self.output)
+            object.__setattr__(self, "_key", key)
+            return key
+        return self._key
+
+    @property
+    def skeleton(self) -> _Skeleton:
+        """What this graph's key has in common with those of all graphs made by `around`."""
+        if self._skeleton is None:
+            skeleton = _Skeleton(self.nodes, self.output)
+            object.__setattr__(self, "_skeleton", skeleton)
+            return skeleton
+        return self._skeleton
+
+    def around(self, **motifs: Graph) -> Graph:
+        """The same nodes, with motifs added: what a space returns that searches the cells of a fixed network."""
+        graph = Graph(self.nodes, self.output, tuple(sorted((*self.motifs, *motifs.items()))))
+        object.__setattr__(graph, "_skeleton", self.skeleton)  # a search hashes these nodes once
+        return graph
 
     def motif(self, name: str) -> Graph:
-        """The motif of that name."""
-        return dict(self.motifs)[name]
+        """The motif of that name.
+
+        Raises:
+            GraphError: there is none.
+        """
+        for known, motif in self.motifs:
+            if known == name:
+                return motif
+        raise GraphError(f"unknown motif {name!r}; known: {', '.join(name for name, _ in self.motifs) or 'none'}")
 
     @property
     def inputs(self) -> int:
@@ -87,10 +119,11 @@ class Graph:
         try:
             motifs = tuple((str(name), cls.from_json(motif)) for name, motif in data.get("motifs", {}).items())
             nodes = tuple(
-                Node(str(op), tuple(int(i) for i in inputs), tuple(sorted(dict(*args).items())))
-                for op, inputs, *args in data["nodes"]
+                Node(op, tuple(inputs), tuple(sorted(dict(*args).items()))) for op, inputs, *args in data["nodes"]
             )
-            graph = cls(nodes, int(data["output"]), motifs)
+            graph = cls(nodes, data["output"], motifs)
+        except GraphError:
+            raise
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise GraphError(f"this is no graph: {type(error).__name__}: {error}") from error
         graph.check()
@@ -98,40 +131,78 @@ class Graph:
 
     def check(self) -> None:
         """Raises GraphError where the graph is no DAG, or names ops or motifs that do not exist."""
-        motifs = dict(self.motifs)
-        if not 0 <= self.output < len(self.nodes):
-            raise GraphError(f"output must be one of the {len(self.nodes)} nodes, but got {self.output}")
-        for index, (op, inputs, args) in enumerate(self.nodes):
-            if op not in OPS and op not in (INPUT, MOTIF, SUM, CONCAT):
-                raise GraphError(f"node {index}: unknown op {op!r}; known: {', '.join(sorted(OPS))}")
-            if any(not 0 <= i < index for i in inputs):
-                raise GraphError(f"node {index} ({op}): inputs must be earlier nodes, but got {inputs}")
-            if bool(inputs) == (op == INPUT):
-                raise GraphError(f"node {index} ({op}): only inputs, and all of them, have no inputs")
-            if op == MOTIF:
-                name = dict(args).get("name")
-                if name not in motifs:
-                    raise GraphError(f"node {index}: unknown motif {name!r}; known: {', '.join(motifs) or 'none'}")
-                wanted = motifs[str(name)].inputs
-                if len(inputs) != wanted:
-                    raise GraphError(f"node {index}: motif {name!r} has {wanted} inputs, but got {len(inputs)}")
+        for index, node in enumerate(self.nodes):
+            _check_node(index, node)
+            if node.op == MOTIF:
+                name = str(dict(node.args)["name"])
+                wanted = self.motif(name).inputs
+                if len(node.inputs) != wanted:
+                    raise GraphError(f"node {index}: motif {name!r} has {wanted} inputs, but got {len(node.inputs)}")
+        _check_index("output", self.output, len(self.nodes))
 
 
-@lru_cache(maxsize=4096)
-def _skeleton_key(nodes: tuple[Node, ...], output: int, ranks: tuple[tuple[str, int], ...]) -> str:
-    """The canonical key of a graph whose motifs are told apart by rank."""
-    rank = dict(ranks)
-    named = [
-        Node(op, inputs, tuple((k, rank[str(v)] if k == "name" else v) for k, v in args))
-        if op == MOTIF
-        else Node(op, inputs, args)
-        for op, inputs, args in nodes
-    ]
-    return canonical_key(named, output)
+def _check_node(index: int, node: Node) -> None:
+    op, inputs, args = node
+    if not isinstance(op, str) or (op not in OPS and op not in STRUCTURE):
+        raise GraphError(f"node {index}: unknown op {op!r}; known: {', '.join(sorted((*OPS, *STRUCTURE)))}")
+    for source in inputs:
+        _check_index(f"node {index} ({op}): an input", source, index)
+    if bool(inputs) == (op == INPUT):
+        raise GraphError(f"node {index} ({op}): only inputs, and all of them, have no inputs, but got {inputs}")
+    for name, value in args:
+        if not isinstance(value, str | int | float | None):
+            raise GraphError(f"node {index} ({op}): argument {name!r} must be a JSON scalar, but got {value!r}")
+    if op in STRUCTURE and {name for name, _ in args} != STRUCTURE[op]:
+        raise GraphError(
+            f"node {index} ({op}): takes {sorted(STRUCTURE[op]) or 'no arguments'}, but got {dict(args)!r}"
+        )
+
+
+def _check_index(what: str, index: object, nodes: int) -> None:
+    if type(index) is not int or not 0 <= index < nodes:
+        raise GraphError(f"{what} must be one of the {nodes} nodes before, but got {index!r}")
+
+
+class _Skeleton:
+    """What the keys of graphs have in common that differ in their motifs alone.
+
+    It sees a motif as the rank of its key: the names that a space gave its motifs do not matter.
+    """
+
+    def __init__(self, nodes: tuple[Node, ...], output: int) -> None:
+        self.nodes = nodes
+        self.output = output
+        self.keys: dict[tuple[int, ...], str] = {}
+        used = {output}
+        for index in range(output, -1, -1):
+            if index in used:
+                used.update(nodes[index].inputs)
+        self.motifs = sorted({str(dict(nodes[i].args)["name"]) for i in used if nodes[i].op == MOTIF})
+
+    def key(self, keys: list[str]) -> str:
+        """The key of the graph whose motifs, in the order of `motifs`, have these keys."""
+        distinct = sorted(set(keys))
+        ranks = tuple([distinct.index(key) for key in keys])
+        own = self.keys.get(ranks)
+        if own is None:
+            own = self.keys[ranks] = canonical_key(self._ranked(ranks), self.output)
+        return blake2b("".join([own, *distinct]).encode(), digest_size=16).hexdigest()
+
+    def _ranked(self, ranks: tuple[int, ...]) -> list[Node]:
+        rank = dict(zip(self.motifs, ranks, strict=True))
+        return [
+            Node(op, inputs, tuple((k, rank.get(str(v), -1) if k == "name" else v) for k, v in args))
+            if op == MOTIF
+            else Node(op, inputs, args)
+            for op, inputs, args in self.nodes
+        ]
 
 
 class GraphBuilder:
-    """Writes a graph node by node: `x = g.input(); x = g.add("conv_bn_relu", x, channels=16); g.build(x)`."""
+    """Writes a graph node by node: `x = g.input(); x = g.add("conv_bn_relu", x, channels=16); g.build(x)`.
+
+    All methods raise GraphError where what they are given makes no graph.
+    """
 
     def __init__(self) -> None:
         self._nodes: list[Node] = []
@@ -144,7 +215,9 @@ class GraphBuilder:
 
     def add(self, op: str, *inputs: int, **args: Scalar) -> int:
         """Adds an op on earlier nodes and returns its node."""
-        self._nodes.append(Node(op, inputs, tuple(sorted(args.items()))))
+        node = Node(op, inputs, tuple(sorted(args.items())))
+        _check_node(len(self._nodes), node)
+        self._nodes.append(node)
         return len(self._nodes) - 1
 
     def define(self, name: str, motif: Graph) -> None:
@@ -152,9 +225,10 @@ class GraphBuilder:
         self._motifs[name] = motif
 
     def cell(self, name: str, *inputs: int, width: int, stride: int = 1) -> int:
-        """Adds a reference to a motif and returns its node."""
+        """Adds a reference to a motif, defined here or added by `Graph.around`, and returns its node."""
         return self.add(MOTIF, *inputs, name=name, width=width, stride=stride)
 
     def build(self, output: int) -> Graph:
         """The graph that computes `output`."""
+        _check_index("output", output, len(self._nodes))
         return Graph(tuple(self._nodes), output, tuple(sorted(self._motifs.items())))

@@ -239,7 +239,7 @@ def write(architecture):
         ledger.asked(trial, architecture, None)
         ledger.measured(trial, Measurement(1, {"a": 0.5}), (0.5,))
         ledger.ended(trial, "finished", "")
-        print(trial, flush=True)
+        os.write(1, b"%d\\n" % trial)  # whole or not at all
 
 architecture = sample(NasBench201(), Random(0))
 while sys.stdin.readline():  # imports take longer than writing: each writer is a fork of this process
@@ -297,10 +297,10 @@ class TestOneWriter:
 
 class TestDamage:
     def test_a_changed_byte_is_noticed_wherever_it_matters(self, intact, tmp_path):
-        """R11: 400 random bytes; what is read is what was written, or a StateError."""
+        """R11: 200 random bytes; what is read is what was written, or a StateError."""
         whole, rng, noticed = read(intact), random.Random(0), 0
         data = (intact / FILE).read_bytes()
-        for _ in range(400):
+        for _ in range(200):
             damaged = bytearray(data)
             damaged[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
             (tmp_path / FILE).write_bytes(damaged)
@@ -308,7 +308,7 @@ class TestDamage:
                 assert read(tmp_path) == whole
             except StateError:
                 noticed += 1
-        assert noticed > 200  # the rest is free space
+        assert noticed > 100  # the rest is free space
 
     def test_a_shortened_file_is_noticed(self, intact, tmp_path):
         whole, rng = read(intact), random.Random(0)

@@ -25,7 +25,7 @@ def canonical_key(nodes: Sequence[NodeLike], output: int) -> str:
         output: index of the output node.
     """
     expression = Expression(nodes)
-    terms, names = expression.values[output]
+    told = expression.values[output][1]
     if len(set(expression.names)) < len(expression.names):
-        names += tell_apart(expression, terms)
-    return blake2b(names, digest_size=16).hexdigest()
+        told += tell_apart(expression, expression.values[output])
+    return blake2b(told, digest_size=16).hexdigest()

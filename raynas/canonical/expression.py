@@ -41,16 +41,16 @@ class Expression:
         values: of the nodes.
     """
 
-    __slots__ = ("_nodes", "_once", "names", "sources", "unordered", "values")
+    __slots__ = ("_nodes", "_shared", "names", "sources", "unordered", "values")
 
     def __init__(self, nodes: Sequence[NodeLike]) -> None:
         self._nodes = nodes
-        self._once: dict[tuple[bytes, tuple[Value, ...]], Value] = {}
+        self._shared: dict[tuple[bytes, tuple[Value, ...]], Value] = {}
+        self.unordered: set[int] = set()
         self.names: list[bytes] = []
         self.sources: list[tuple[Value, ...]] = []
-        self.unordered: set[int] = set()
-        self.values: list[Value] = []
-        values = self.values
+        values: list[Value] = []
+        self.values = values
         for op, inputs, args in nodes:  # all proposals of all searches pass through this loop: it is written for speed
             if len(inputs) == 1:
                 value = values[inputs[0]]
@@ -70,7 +70,7 @@ class Expression:
         """A new term, or where the op has no weights the one that there is."""
         value = (len(self.names),), name
         if op in SHARED:
-            known = self._once.setdefault((name, sources), value)
+            known = self._shared.setdefault((name, sources), value)
             if known is not value:
                 return known
         self.names.append(name)

@@ -8,85 +8,93 @@ McKay & Piperno 2014, "Practical graph isomorphism, II", https://arxiv.org/abs/1
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
-from raynas.canonical.expression import Expression, Terms
+from raynas.canonical.expression import Expression, Terms, Value
 
 
-def tell_apart(expression: Expression, result: Terms) -> bytes:
+def tell_apart(expression: Expression, result: Value) -> bytes:
     """What must be known of an expression besides its names; nothing where there are no twins.
 
     Args:
         expression: the terms.
-        result: those whose sum is computed.
+        result: the sum of terms that is computed.
     """
-    live = _live(expression, result)
-    twins = _repeated([expression.names[t] for t in live])
+    parts, uses = _parts(expression, result)
+    names = sorted(parts.values())
+    twins = {name for name, following in pairwise(names) if name == following}
     if not twins:
         return b""
-    told: Any = _walk(expression, result, twins)
-    return repr((sorted(twins), told) if told else _certificate(expression, result, live)).encode()
+    told = _walk(expression, result, parts, uses, twins) or _certificate(expression, result[0], parts)
+    return b"".join(sorted(twins)) + repr(told).encode()
 
 
-def _repeated(names: list[bytes]) -> set[bytes]:
-    """Those that occur more than once."""
-    return {name for name, count in Counter(names).items() if count > 1}
+def _below(expression: Expression, terms: Terms) -> list[list[Value]]:
+    """What a part mentions, in groups whose order is known: a term its inputs one by one, a sum all its terms."""
+    if len(terms) == 1:
+        return [[source] for source in expression.sources[terms[0]]]
+    return [[((t,), expression.names[t]) for t in terms]]
 
 
-def _live(expression: Expression, result: Terms) -> list[int]:
-    """The terms that the result depends on, in order."""
-    live = set(result)
-    stack = list(live)
-    while stack:
-        for terms, _ in expression.sources[stack.pop()]:
-            for term in terms:
-                if term not in live:
-                    live.add(term)
-                    stack.append(term)
-    return sorted(live)
+def _parts(expression: Expression, result: Value) -> tuple[dict[Terms, bytes], dict[Terms, int]]:
+    """The sums and terms that the result depends on, each with its name and how often it is mentioned."""
+    parts: dict[Terms, bytes] = {}
+    uses: dict[Terms, int] = {}
+    agenda = [[result]]
+    for group in agenda:  # grows
+        for terms, name in group:
+            if terms in parts:
+                uses[terms] += 1
+            else:
+                parts[terms], uses[terms] = name, 1
+                agenda += _below(expression, terms)
+    return parts, uses
 
 
-def _walk(expression: Expression, result: Terms, twins: set[bytes]) -> list[int] | None:
-    """For each mention of a twin its number, counted by first mention; None where the walk does not settle them.
+def _walk(
+    expression: Expression,
+    result: Value,
+    parts: Mapping[Terms, bytes],
+    uses: Mapping[Terms, int],
+    twins: set[bytes],
+) -> list[int] | None:
+    """For each mention of a twin which one it is, numbered by first mention; None where that remains open.
 
-    Twins that are mentioned together for the first time may be taken in any order (told as -1) if they, and all twins
-    below them, are mentioned only once: each is the mirror image of the others.
+    Twins that are mentioned together for the first time are taken in any order if they, and all twins below them, are
+    mentioned nowhere else: each is the mirror image of the others. A twin that is mentioned once is told as -1.
     """
-    names = expression.names
-    number: dict[int, int] = {}
+    number: dict[Terms, int] = {}
     last: dict[bytes, int] = {}
-    mirrored: set[int] = set()
     told: list[int] = []
-    agenda = [(result, False)]
-    for terms, below_mirrored in agenda:  # grows
-        new: list[bytes] = []
-        if len(terms) > 1:
-            new = [names[t] for t in set(terms) if t not in number]
-            terms = tuple(sorted(terms, key=lambda t: (names[t], number.get(t, len(names)))))
-        for t in terms:
-            name = names[t]
-            if t in number:
-                if name in twins:
-                    if below_mirrored or t in mirrored:
-                        return None
-                    told.append(number[t])
-                continue
-            number[t] = last[name] = last.get(name, -1) + 1
-            mirrors = name in twins and (below_mirrored or new.count(name) > 1)
-            if mirrors:
-                mirrored.add(t)
-            if name in twins:
-                told.append(-1 if mirrors else number[t])
-            sources = expression.sources[t]
-            if t in expression.unordered and len(set(sources)) > len({joined for _, joined in sources}):
+    agenda = [([result], False)]
+    for group, mirrored in agenda:  # grows
+        new: list[tuple[bytes, int]] = []
+        if len(group) > 1:
+            new = [(name, uses[terms]) for terms, name in set(group) if terms not in number]
+            group = sorted(group, key=lambda value: (value[1], uses[value[0]], number.get(value[0], len(parts))))
+        for terms, name in group:
+            many = uses[terms]
+            twin = name in twins
+            tied = twin and (mirrored or new.count((name, many)) > 1)
+            if tied and many > 1:
                 return None
-            agenda += [(source, mirrors) for source, _ in sources]
+            if terms not in number:
+                number[terms] = last[name] = last.get(name, -1) + 1
+                if len(terms) == 1 and terms[0] in expression.unordered:
+                    sources = expression.sources[terms[0]]
+                    if len(set(sources)) > len({joined for _, joined in sources}):
+                        return None
+                agenda += [(mentioned, tied) for mentioned in _below(expression, terms)]
+            if twin:
+                told.append(number[terms] if many > 1 else -1)
     return told
 
 
-def _certificate(expression: Expression, result: Terms, live: list[int]) -> tuple[Any, ...]:
+def _certificate(expression: Expression, result: Terms, parts: Mapping[Terms, bytes]) -> tuple[Any, ...]:
     """The smallest description of the DAG over all orders of its terms that refinement leaves open."""
+    live = sorted(terms[0] for terms in parts if len(terms) == 1)
     at = {t: i for i, t in enumerate(live)}
     names = [expression.names[t] for t in live]
     ordered = [t not in expression.unordered for t in live]

@@ -100,11 +100,11 @@ class Progressing:
             self.ended(trial)
 
     def left(self) -> str:
-        """Time left, by the pace of this session."""
+        """Time left by the pace of this session; empty as long as few trials ended (the first ones train longest)."""
         done = self.done - self.done_before
-        if not done:
-            return "?"
-        return duration((time.monotonic() - self.began) / done * (self.total - self.done))
+        if self.done >= self.total or done < max(3, self.total / 10):
+            return ""
+        return f"about {duration((time.monotonic() - self.began) / done * (self.total - self.done))} left"
 
     def counted(self) -> str:
         """Counts in a line."""
@@ -151,8 +151,7 @@ class TerminalDisplay:
 
     def tick(self) -> None:
         """See `Display`."""
-        left = f"about {self.state.left()} left" if self.state.done < self.state.total else ""
-        self.bar.update(self.task, completed=self.state.done, description="trials", left=left)
+        self.bar.update(self.task, completed=self.state.done, description="trials", left=self.state.left())
         self.live.update(self._draw())
 
     def stop(self) -> None:
@@ -170,6 +169,7 @@ class PlainDisplay:
     def __init__(self) -> None:
         self.state = Progressing()
         self.said_at = 0.0
+        self.best = ""
 
     def start(self, search: Search, loop: Loop) -> None:
         """See `Display`."""
@@ -190,9 +190,10 @@ class PlainDisplay:
         if time.monotonic() - self.said_at >= PLAIN_EVERY_S:
             self.said_at = time.monotonic()
             state = self.state
-            self._say(f"{state.done}/{state.total} trials: {state.counted()} · about {state.left()} left")
-            if state.best:
-                self._say(f"  {state.best_line()}")
+            self._say(" · ".join(filter(None, (f"{state.done}/{state.total} trials", state.counted(), state.left()))))
+            if state.best and state.best_line() != self.best:
+                self.best = state.best_line()
+                self._say(self.best)
 
     def stop(self) -> None:
         """See `Display`."""

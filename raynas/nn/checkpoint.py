@@ -99,4 +99,4 @@ def restore_model(tensors: Mapping[str, Tensor], model: nn.Module) -> None:
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
-        raise StateError(f"the checkpoint is of another network: {error}") from error
+        raise StateError(f"the checkpoint is of another network: {' '.join(str(error).split())}") from error

@@ -27,10 +27,10 @@ class Asha:
     eta: float = 3
 
     def __post_init__(self) -> None:
-        rising = all(a < b for a, b in zip(self.rungs, self.rungs[1:], strict=False))
-        if not self.rungs or not rising or not 0 < self.rungs[0] <= self.rungs[-1] < math.inf:
-            raise ConfigError(f"rungs must be positive and rising, but got {self.rungs!r}")
-        if not 1 < self.eta < math.inf:
+        numbers = isinstance(self.rungs, tuple) and all(usable(rung) for rung in self.rungs)
+        if not numbers or not self.rungs or any(a >= b for a, b in zip((0, *self.rungs), self.rungs, strict=False)):
+            raise ConfigError(f"rungs must be a tuple of positive and rising numbers, but got {self.rungs!r}")
+        if not usable(self.eta) or self.eta <= 1:
             raise ConfigError(f"eta must be above 1, but got {self.eta!r}")
 
     @classmethod

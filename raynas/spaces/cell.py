@@ -68,10 +68,9 @@ class Cells:
         normal = self._ask(choose, "normal")
         reduce = self._ask(choose, "reduce") if self.reductions else normal
         skeleton = _skeleton(self.layers, self.width, self.stem, self.reductions)
-        motifs = [("normal", _cell(normal, reduction=False))]
-        if self.reductions:
-            motifs.append(("reduce", _cell(reduce, reduction=True)))
-        return Graph(skeleton.nodes, skeleton.output, tuple(motifs))
+        if not self.reductions:
+            return skeleton.around(normal=_cell(normal, reduction=False))
+        return skeleton.around(normal=_cell(normal, reduction=False), reduce=_cell(reduce, reduction=True))
 
     def _ask(self, choose: Choose, cell: str) -> tuple[tuple[Edge, Edge], ...]:
         genotype = []

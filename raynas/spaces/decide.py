@@ -67,47 +67,47 @@ class Answering:
     With `rng` None a missing answer is an error: that is a replay.
     """
 
-    __slots__ = ("answers", "given", "questions", "rng")
+    __slots__ = ("answers", "asked", "given", "questions", "rng")
 
     def __init__(self, given: Answers, rng: Random | None) -> None:
         self.given = given
         self.rng = rng
+        self.asked = 0
         self.answers: dict[str, Scalar] = {}
         self.questions: dict[str, Domain] = {}
 
     def __call__(self, address: str, options: Sequence[T]) -> T:
         """One of `options`."""
         try:
-            domain = _TEXTS.get(options) or _checked(address, options)  # type: ignore[call-overload]
-        except TypeError:  # a list, or options that are no scalars
-            domain = _checked(address, options)
-        return cast(T, self._ask(address, domain))
+            domain = _TEXTS[options]
+        except (KeyError, TypeError):  # new here, or not text alone
+            return cast(T, self._ask(address, _checked(address, options)))
+        if address in self.answers or self.given.get(address) not in domain:
+            return cast(T, self._ask(address, domain))
+        self.questions[address] = domain
+        value = self.answers[address] = self.given[address]
+        return cast(T, value)
 
     def real(self, address: str, low: float, high: float, *, log: bool = False) -> float:
         """A number in [low, high]."""
-        return cast(float, self._number(address, Real(float(low), float(high), log)))
+        return cast(float, self._ask(address, _range(address, Real, low, high, log)))
 
     def integer(self, address: str, low: int, high: int, *, log: bool = False) -> int:
         """A whole number in [low, high]."""
-        return cast(int, self._number(address, Integer(int(low), int(high), log)))
-
-    def _number(self, address: str, domain: Real | Integer) -> Scalar:
-        if not (domain.low <= domain.high and (domain.low > 0 or not domain.log)) or math.isinf(domain.high):
-            rule = "0 < low <= high must hold" if domain.log else "low <= high must hold"
-            raise SpaceError(address, (domain.low, domain.high), rule)
-        return self._ask(address, domain)
+        return cast(int, self._ask(address, _range(address, Integer, low, high, log)))
 
     def _ask(self, address: str, domain: Domain) -> Scalar:
-        answers = self.answers
-        if address in answers:
-            if self.questions[address] != domain:
-                raise SpaceError(address, domain, f"asked before with other options {self.questions[address]!r}")
-            return answers[address]
-        if len(answers) >= MAX_QUESTIONS:
-            raise SpaceError(address, len(answers), f"a space asks at most {MAX_QUESTIONS:,} questions")
-        answers[address] = value = self._answer(address, domain)
-        self.questions[address] = domain
-        return value
+        self.asked += 1  # repeated questions too: they are how a loop runs on for ever
+        if self.asked > MAX_QUESTIONS:
+            raise SpaceError(address, self.asked, f"a space asks at most {MAX_QUESTIONS:,} questions")
+        if address not in self.answers:
+            if type(address) is not str:
+                raise SpaceError(address, address, "an address must be a text")
+            self.answers[address] = self._answer(address, domain)
+            self.questions[address] = domain
+        elif self.questions[address] != domain:
+            raise SpaceError(address, domain, f"asked before with other options {self.questions[address]!r}")
+        return self.answers[address]
 
     def _answer(self, address: str, domain: Domain) -> Scalar:
         if address in self.given:
@@ -121,23 +121,37 @@ class Answering:
         return draw(domain, self.rng)
 
 
-_TEXTS: dict[tuple[Scalar, ...], Options] = {}
+_TEXTS: dict[Any, Options] = {}
 """Options found good before; texts alone, since 1, 1.0 and True would be one key."""
+
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 def _checked(address: str, options: Sequence[Scalar]) -> Options:
     if isinstance(options, str) or not isinstance(options, Sequence) or not len(options):
         raise SpaceError(address, options, "options must be a list with at least one entry")
     for option in options:
-        if not (option is None or isinstance(option, str | int | float)) or (
-            isinstance(option, float) and not math.isfinite(option)
-        ):
+        if type(option) not in _SCALARS or (type(option) is float and not math.isfinite(option)):
             raise SpaceError(address, option, "an option must be a JSON scalar (text, number, true, false, null)")
     if len(set(options)) < len(options):
         raise SpaceError(address, tuple(options), "options must be different from each other")
     domain = Options(options)
     if len(_TEXTS) < 4096 and all(type(o) is str for o in options):
         _TEXTS[tuple(options)] = domain
+    return domain
+
+
+def _range(address: str, kind: type[Real | Integer], low: float, high: float, log: bool) -> Real | Integer:
+    rule = "finite numbers" if kind is Real else "whole numbers"
+    try:
+        domain = Real(float(low), float(high), bool(log)) if kind is Real else Integer(int(low), int(high), bool(log))
+        fits = domain[:2] == (low, high) and math.isfinite(domain.high - domain.low)
+    except (TypeError, ValueError, OverflowError):
+        fits = False
+    if not fits:
+        raise SpaceError(address, (low, high), f"low and high must be {rule}")
+    if domain.low > domain.high or (log and domain.low <= 0):
+        raise SpaceError(address, (low, high), f"{'0 < ' if log else ''}low <= high must hold")
     return domain
 
 
@@ -180,13 +194,21 @@ def redraw(domain: Domain, value: Scalar, rng: Random) -> Scalar:
     return value
 
 
-def _complete(space: Space, choose: Answering) -> Architecture:
-    return Architecture(space.name, choose.answers, space.decide(choose), choose.questions)
+def _decide(space: Space, choose: Answering) -> Architecture:
+    graph = space.decide(choose)
+    if not isinstance(graph, Graph):
+        raise SpaceError("*", graph, f"space {space.name!r} must decide a Graph")
+    return Architecture(space.name, choose.answers, graph, choose.questions)
+
+
+def complete(space: Space, answers: Answers, rng: Random) -> Architecture:
+    """The architecture that answers decide; what they leave open is drawn, what is never asked is dropped."""
+    return _decide(space, Answering(answers, rng))
 
 
 def sample(space: Space, rng: Random) -> Architecture:
     """An architecture with every answer drawn at random."""
-    return _complete(space, Answering({}, rng))
+    return complete(space, {}, rng)
 
 
 def replay(space: Space, answers: Answers) -> Architecture:
@@ -196,7 +218,7 @@ def replay(space: Space, answers: Answers) -> Architecture:
         ArchitectureError: an answer is missing, is none of the options, or belongs to no question of the space.
     """
     choose = Answering(answers, None)
-    architecture = _complete(space, choose)
+    architecture = _decide(space, choose)
     if len(answers) > len(choose.answers):
         address = next(a for a in answers if a not in choose.answers)
         raise ArchitectureError(address, answers[address], f"space {space.name!r} never asks this")
@@ -218,19 +240,28 @@ def from_json(space: Space, data: Mapping[str, Any]) -> Architecture:
 
 
 def mutate(space: Space, architecture: Architecture, rng: Random, changes: int = 1) -> Architecture:
-    """Changes one answer to a different one (or `changes` in turn) and asks again only what became reachable.
+    """Changes so many answers to different ones, at once, and asks again only what became reachable.
 
     Raises:
         SpaceError: no question of the architecture has a second answer.
     """
-    for _ in range(changes):
-        open_questions = [a for a, d in architecture.questions.items() if _size(d) > 1]
-        if not open_questions:
-            raise SpaceError("*", dict(architecture.answers), "mutation needs a question with at least two options")
-        address = open_questions[int(rng.random() * len(open_questions))]
-        value = redraw(architecture.questions[address], architecture.answers[address], rng)
-        architecture = _complete(space, Answering({**architecture.answers, address: value}, rng))
-    return architecture
+    answers = changed(architecture, rng, changes)
+    if answers == architecture.answers:
+        raise SpaceError("*", answers, "mutation needs a question with at least two options")
+    return complete(space, answers, rng)
+
+
+def changed(architecture: Architecture, rng: Random, changes: int) -> dict[str, Scalar]:
+    """The architecture's answers, so many of them different: as many as can be, where that is fewer."""
+    answers = dict(architecture.answers)
+    left = list(architecture.questions)
+    while left and changes:
+        address = left.pop(int(rng.random() * len(left)))
+        domain = architecture.questions[address]
+        if _size(domain) > 1:
+            answers[address] = redraw(domain, answers[address], rng)
+            changes -= 1
+    return answers
 
 
 class Edits:
@@ -270,18 +301,13 @@ class Edits:
         return answers
 
 
-def complete(space: Space, answers: Answers, rng: Random) -> Architecture:
-    """The architecture that answers decide; what they leave open is drawn, what is never asked is dropped."""
-    return _complete(space, Answering(answers, rng))
-
-
 def crossover(space: Space, mother: Architecture, father: Architecture, rng: Random) -> Architecture:
     """Uniform crossover, aligned on addresses: each question of both gets either's answer."""
     mixed = dict(mother.answers)
     for address, value in father.answers.items():
         if address not in mixed or rng.random() < 0.5:
             mixed[address] = value
-    return _complete(space, Answering(mixed, rng))
+    return complete(space, mixed, rng)
 
 
 def neighbours(space: Space, architecture: Architecture, rng: Random) -> Iterator[Architecture]:
@@ -291,7 +317,7 @@ def neighbours(space: Space, architecture: Architecture, rng: Random) -> Iterato
     """
     for address, domain in architecture.questions.items():
         for value in _others(domain, architecture.answers[address]):
-            yield _complete(space, Answering({**architecture.answers, address: value}, rng))
+            yield complete(space, {**architecture.answers, address: value}, rng)
 
 
 def _size(domain: Domain) -> float:
@@ -313,7 +339,7 @@ def _others(domain: Domain, value: Scalar) -> list[Scalar]:
         steps = [number - (high - low) / 10, number + (high - low) / 10]
     if isinstance(domain, Integer):
         steps = [min(number - 1, round(steps[0])), max(number + 1, round(steps[1]))]
-    return [s for s in steps if low <= s <= high and s != number]
+    return [s for s in (max(low, steps[0]), min(high, steps[1])) if s != number]
 
 
 class _Odometer(Answering):
@@ -346,7 +372,7 @@ def enumerate_space(space: Space) -> Iterator[Architecture]:
     digits: list[int] = []
     while True:
         choose = _Odometer(digits)
-        yield _complete(space, choose)
+        yield _decide(space, choose)
         digits = digits[: len(choose.radices)]
         while digits and digits[-1] + 1 == choose.radices[len(digits) - 1]:
             digits.pop()

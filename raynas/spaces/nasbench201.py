@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from raynas.errors import ArchitectureError
-from raynas.graph import STRIDE, WIDTH, Args, Graph, GraphBuilder, Node
+from raynas.errors import ArchitectureError, ConfigError
+from raynas.graph import STRIDE, WIDTH, Graph, GraphBuilder, Node
 from raynas.ops import INPUT, SUM, Scalar
 from raynas.records import Choose
 
@@ -22,6 +22,8 @@ OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 """(source, target) in the order of the benchmark's strings."""
+
+_STRING = "|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|"
 
 ADDRESSES = tuple(f"edge{source}to{target}" for source, target in EDGES)
 
@@ -38,6 +40,11 @@ class NasBench201:
     width: int = 16
     repeats: int = 5
 
+    def __post_init__(self) -> None:
+        for field in ("width", "repeats"):
+            if getattr(self, field) < 1:
+                raise ConfigError(f"{field} must be at least 1, but got {getattr(self, field)}")
+
     @property
     def name(self) -> str:
         """As on the command line."""
@@ -46,40 +53,50 @@ class NasBench201:
     def decide(self, choose: Choose) -> Graph:
         """Asks for the six edges."""
         cell = _cell(tuple([choose(address, OPS) for address in ADDRESSES]))
-        skeleton = _skeleton(self.width, self.repeats)
-        return Graph(skeleton.nodes, skeleton.output, (("cell", cell), ("reduce", _residual())))
+        return _skeleton(self.width, self.repeats).around(cell=cell)
 
     def count(self) -> int:
         """5 ops on each of 6 edges."""
         return int(len(OPS) ** len(EDGES))
 
 
-_NODE: dict[str, tuple[str, Args]] = {
-    "none": ("zero", ()),
-    "skip_connect": ("identity", ()),
-    "nor_conv_1x1": ("relu_conv_bn", (("channels", WIDTH), ("kernel", 1))),
-    "nor_conv_3x3": ("relu_conv_bn", (("channels", WIDTH), ("kernel", 3))),
-    "avg_pool_3x3": ("avg_pool", ()),
-}
-"""The benchmark's ops as nodes of a graph."""
+def _edges(state: int) -> dict[str, Node]:
+    """What an edge from the node that sums up a state can be, by the benchmark's name of its op."""
+    return {
+        "none": Node("zero", (state,)),
+        "skip_connect": Node("identity", (state,)),
+        "nor_conv_1x1": Node("relu_conv_bn", (state,), (("channels", WIDTH), ("kernel", 1))),
+        "nor_conv_3x3": Node("relu_conv_bn", (state,), (("channels", WIDTH), ("kernel", 3))),
+        "avg_pool_3x3": Node("avg_pool", (state,)),
+    }
+
+
+# All cells are these ten nodes but for the ops: a search makes many, so the nodes are made once.
+_STATE0, _STATE1, _STATE2, _STATE3 = Node(INPUT), Node(SUM, (1,)), Node(SUM, (2, 4)), Node(SUM, (5, 6, 8))
+_FROM0, _FROM1, _FROM2 = _edges(0), _edges(3), _edges(7)
 
 
 @lru_cache(maxsize=15_625)
 def _cell(ops: tuple[str, ...]) -> Graph:
     """The cell whose edges hold `ops`, in the order of EDGES."""
-    nodes, states, edge = [Node(INPUT)], [0], 0
-    for target in (1, 2, 3):
-        first = len(nodes)
-        for source in range(target):
-            op, args = _NODE[ops[edge]]
-            nodes.append(Node(op, (states[source],), args))
-            edge += 1
-        states.append(len(nodes))
-        nodes.append(Node(SUM, tuple(range(first, len(nodes)))))
-    return Graph(tuple(nodes), states[3])
+    a, b, c, d, e, f = ops
+    return Graph(
+        (
+            _STATE0,
+            _FROM0[a],
+            _FROM0[b],
+            _STATE1,
+            _FROM1[c],
+            _FROM0[d],
+            _FROM1[e],
+            _STATE2,
+            _FROM2[f],
+            _STATE3,
+        ),
+        output=9,
+    )
 
 
-@lru_cache(maxsize=1)
 def _residual() -> Graph:
     """The residual block between stages: two 3x3 convolutions beside an averaged 1x1 convolution."""
     g = GraphBuilder()
@@ -94,6 +111,7 @@ def _residual() -> Graph:
 def _skeleton(width: int, repeats: int) -> Graph:
     """The network around the cells."""
     g = GraphBuilder()
+    g.define("reduce", _residual())
     x = g.add("conv_bn", g.input(), channels=width, kernel=3)
     for stage in range(3):
         if stage:
@@ -105,11 +123,7 @@ def _skeleton(width: int, repeats: int) -> Graph:
 
 def to_string(answers: Mapping[str, Scalar]) -> str:
     """Answers -> the benchmark's string, `|op~0|+|op~0|op~1|+|op~0|op~1|op~2|`."""
-    nodes = []
-    for node in (1, 2, 3):
-        ops = [f"{answers[a]}~{s}" for a, (s, t) in zip(ADDRESSES, EDGES, strict=True) if t == node]
-        nodes.append("|" + "|".join(ops) + "|")
-    return "+".join(nodes)
+    return _STRING.format(*[answers[address] for address in ADDRESSES])
 
 
 def from_string(text: str) -> dict[str, str]:
@@ -118,11 +132,11 @@ def from_string(text: str) -> dict[str, str]:
     Raises:
         ArchitectureError: wrong number of edges, an unknown op, or an edge from a wrong node.
     """
-    edges = re.findall(r"([^|+~]+)~(\d)", text)
-    answers = {address: op for address, (op, _) in zip(ADDRESSES, edges, strict=False)}
+    ops = re.findall(r"([^|+~]+)~", text)
+    if len(ops) != len(ADDRESSES) or _STRING.format(*ops) != text:
+        raise ArchitectureError("cell", text, f"a cell reads {_STRING.format(*['op'] * 6)}")
+    answers = dict(zip(ADDRESSES, ops, strict=True))
     for address, op in answers.items():
         if op not in OPS:
             raise ArchitectureError(address, op, f"the op must be one of {OPS}")
-    if len(answers) < len(ADDRESSES) or to_string(answers) != text:
-        raise ArchitectureError("cell", text, "a cell reads |op~0|+|op~0|op~1|+|op~0|op~1|op~2|")
     return answers

@@ -24,12 +24,12 @@ class Fresh:
         self.space = space
         self.rng = rng
         self.seen: set[str] = set()
-        self._answered: set[tuple[tuple[str, Scalar], ...]] = set()  # answers whose network was proposed
+        self._answered: set[tuple[Scalar, ...]] = set()
         self._left: Iterator[Architecture] | None = None
 
     def take(self, candidate: Architecture) -> bool:
         """Whether the candidate is new; it is remembered."""
-        self._answered.add(tuple(candidate.answers.items()))
+        self._answered.add(_told(candidate.answers))
         identity = candidate.identity
         if identity in self.seen:
             return False
@@ -38,7 +38,7 @@ class Fresh:
 
     def complete(self, answers: Answers) -> Architecture | None:
         """The architecture that answers decide (see `decide.complete`), or None where it was proposed before."""
-        if tuple(answers.items()) in self._answered:
+        if _told(answers) in self._answered:
             return None  # known to be a repeat without building its graph
         candidate = complete(self.space, answers, self.rng)
         return candidate if self.take(candidate) else None
@@ -70,3 +70,7 @@ class Fresh:
         except SpaceError as error:
             raise Exhausted(self.space.name, len(self.seen)) from error
         raise Exhausted(self.space.name, len(self.seen))
+
+
+def _told(answers: Answers) -> tuple[Scalar, ...]:
+    return (*answers, *answers.values())

@@ -13,10 +13,12 @@ from typing import NamedTuple
 
 from raynas.errors import ConfigError
 from raynas.objectives import Objectives
-from raynas.ops import Scalar
 from raynas.records import RUNNING, Architecture, Proposal, Space, Trial
-from raynas.spaces.decide import Edits, complete
+from raynas.spaces.decide import Edits, changed
 from raynas.strategies.fresh import TRIES, Fresh
+
+PATIENCE = 8
+"""Repeats until one more answer is changed at once."""
 
 
 @dataclass(frozen=True)
@@ -80,14 +82,13 @@ class EvolutionProposer:
         if self.asked <= self.settings.population or not self.population:
             return Proposal(self.fresh.random())
         parent = self._tournament()
-        for changes in (1, 2):  # two changes where every single one of the parent's gives a repeat
-            for _ in range(TRIES):
-                answers = parent.edits.draw(self.rng) if changes == 1 else self._twice(parent.architecture)
-                if answers is None:
-                    break
-                child = self.fresh.complete(answers)
-                if child is not None:
-                    return Proposal(child, parent.trial)
+        for attempt in range(TRIES):  # where every single change of the parent gives a repeat: two at once, then three
+            answers = parent.edits.draw(self.rng)
+            if answers is None:
+                answers = changed(parent.architecture, self.rng, 2 + attempt // PATIENCE)
+            child = self.fresh.complete(answers)
+            if child is not None:
+                return Proposal(child, parent.trial)
         return Proposal(self.fresh.random())
 
     def tell(self, trial: Trial) -> None:
@@ -95,10 +96,6 @@ class EvolutionProposer:
         if trial.status != RUNNING and trial.score is not None:
             fitness = (trial.budget, trial.score)
             self.population.append(Individual(fitness, trial.architecture, trial.id, Edits(trial.architecture)))
-
-    def _twice(self, architecture: Architecture) -> dict[str, Scalar] | None:
-        once = Edits(architecture).draw(self.rng)
-        return Edits(complete(self.space, once, self.rng)).draw(self.rng) if once else None
 
     def _tournament(self) -> Individual:
         random, members = self.rng.random, self.population

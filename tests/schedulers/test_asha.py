@@ -81,19 +81,34 @@ def test_resources_are_spent_on_the_good_ones():
 
 @pytest.mark.parametrize(
     "rungs",
-    [(), (0,), (-1, 3), (3, 1), (1, 1), (1, 3, 3), (math.nan,), (1, math.nan), (1, math.inf), (math.inf,)],
+    [
+        (),
+        (0,),
+        (-1, 3),
+        (3, 1),
+        (1, 1),
+        (1, 3, 3),
+        (math.nan,),
+        (1, math.nan),
+        (1, math.inf),
+        (math.inf,),
+        ("1",),
+        [1, 3],
+        (True, 3),
+        None,
+    ],
     ids=str,
 )
 def test_rungs_must_rise_and_be_finite(rungs):
-    with pytest.raises(ConfigError, match="rungs must be positive and rising"):
+    with pytest.raises(ConfigError, match="rungs must be a tuple of positive and rising numbers"):
         Asha(rungs=rungs)
 
 
-@pytest.mark.parametrize("eta", [1, 0.5, 0, -3, math.nan, math.inf])
+@pytest.mark.parametrize("eta", [1, 0.5, 0, -3, math.nan, math.inf, "3"])
 def test_eta_must_be_above_one(eta):
     with pytest.raises(ConfigError, match="eta must be above 1"):
         Asha(eta=eta)
-    if eta != math.inf:
+    if eta not in (math.inf, "3"):
         with pytest.raises(ConfigError, match="eta above 1"):
             Asha.for_budget(9, eta)
 

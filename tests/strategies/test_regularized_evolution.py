@@ -70,7 +70,7 @@ class TestRegularizedEvolution(StrategyContract):
         first = [session.ask() for _ in range(population)]
         for number, proposal in enumerate(first, 1):
             session.tell(ended(number, proposal, score=1 - number / 100))
-        asks = 3000
+        asks = 1500
         won = Counter(session.ask().parent for _ in range(asks))
         for rank in range(1, population + 1):
             p = ((population - rank + 1) / population) ** tournament - ((population - rank) / population) ** tournament
