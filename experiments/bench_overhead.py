@@ -193,7 +193,9 @@ def busy(args: argparse.Namespace) -> None:
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in CONTENDERS}
     for _ in range(args.rounds):
         for name, figures in found.items():
-            told = apart(__file__, "busy", "--only", name, "--work", rounds, "--trials", args.trials, "--slots", args.slots)
+            told = apart(
+                __file__, "busy", "--only", name, "--work", rounds, "--trials", args.trials, "--slots", args.slots
+            )
             figures.append(use(told["spans"], args.slots))
     plain = [work for _, work in found["processes"]]
     show(

@@ -66,7 +66,9 @@ def with_penalty(score: Score) -> Score:
     """A learning rate of 0.1 is best; a factor of 10 costs ten points."""
 
     def scored(answers: Mapping[str, Any]) -> float:
-        return score({a: v for a, v in answers.items() if a != "train/lr"}) - 10 * abs(math.log10(answers["train/lr"]) + 1)
+        return score({a: v for a, v in answers.items() if a != "train/lr"}) - 10 * abs(
+            math.log10(answers["train/lr"]) + 1
+        )
 
     return scored
 

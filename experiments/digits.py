@@ -1,7 +1,7 @@
 """Handwritten digits, 8x8 pixels: real images that come with scikit-learn, small enough for a laptop.
 
-    raynas search experiments/digits.py:demo
-    raynas search experiments/digits.py:full
+raynas search experiments/digits.py:demo
+raynas search experiments/digits.py:full
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import pytest
 import torch
 from driver import Driver, Recorder
 from fakes import Fake, merit
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from raynas import Asha, RandomSearch, RegularizedEvolution, spaces
@@ -482,7 +482,7 @@ def check_cut(scenario, concurrency, order, cut):
 
 
 class TestReplay:
-    @settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=100)
     @given(SCENARIOS, st.integers(1, 5), st.integers(0, 2**32), st.integers(0, 90))
     def test_equals_the_search_that_was_never_killed(self, scenario, concurrency, order, cut):
         """R4-R7: any interleaving of up to five trials, killed anywhere."""

@@ -5,7 +5,9 @@ from hypothesis import strategies as st
 
 from raynas.seeds import seed_for
 
-PURPOSES = st.lists(st.integers() | st.text(st.characters(exclude_characters="\x1f"), max_size=5), max_size=3)
+PURPOSES = st.lists(
+    st.integers() | st.text(st.characters(codec="utf-8", exclude_characters="\x1f"), max_size=5), max_size=3
+)
 
 
 def test_is_the_same_on_every_machine():

@@ -22,12 +22,12 @@ def tell_apart(expression: Expression, result: Value) -> bytes:
         expression: the terms.
         result: the sum of terms that is computed.
     """
-    parts, uses = _parts(expression, result)
+    parts, groups = _parts(expression, result)
     names = sorted(parts.values())
     twins = {name for name, following in pairwise(names) if name == following}
     if not twins:
         return b""
-    told = _walk(expression, result, parts, uses, twins) or _certificate(expression, result[0], parts)
+    told = _walk(expression, result, groups, twins) or _certificate(expression, result[0], parts)
     return b"".join(sorted(twins)) + repr(told).encode()
 
 
@@ -38,58 +38,65 @@ def _below(expression: Expression, terms: Terms) -> list[list[Value]]:
     return [[((t,), expression.names[t]) for t in terms]]
 
 
-def _parts(expression: Expression, result: Value) -> tuple[dict[Terms, bytes], dict[Terms, int]]:
-    """The sums and terms that the result depends on, each with its name and how often it is mentioned."""
+def _parts(expression: Expression, result: Value) -> tuple[dict[Terms, bytes], dict[Terms, list[int]]]:
+    """The sums and terms that the result depends on, each with its name and the groups that mention it."""
     parts: dict[Terms, bytes] = {}
-    uses: dict[Terms, int] = {}
+    groups: dict[Terms, list[int]] = {}
     agenda = [[result]]
-    for group in agenda:  # grows
+    for index, group in enumerate(agenda):  # grows
         for terms, name in group:
             if terms in parts:
-                uses[terms] += 1
+                groups[terms].append(index)
             else:
-                parts[terms], uses[terms] = name, 1
+                parts[terms], groups[terms] = name, [index]
                 agenda += _below(expression, terms)
-    return parts, uses
+    return parts, groups
 
 
 def _walk(
-    expression: Expression,
-    result: Value,
-    parts: Mapping[Terms, bytes],
-    uses: Mapping[Terms, int],
-    twins: set[bytes],
+    expression: Expression, result: Value, groups: Mapping[Terms, list[int]], twins: set[bytes]
 ) -> list[int] | None:
     """For each mention of a twin which one it is, numbered by first mention; None where that remains open.
 
-    Twins that are mentioned together for the first time are taken in any order if they, and all twins below them, are
-    mentioned nowhere else: each is the mirror image of the others. A twin that is mentioned once is told as -1.
+    Twins that the same groups mention are taken in any order, under one number, if all twins below them are mentioned
+    nowhere else: each is the mirror image of the others.
     """
     number: dict[Terms, int] = {}
     last: dict[bytes, int] = {}
     told: list[int] = []
     agenda = [([result], False)]
     for group, mirrored in agenda:  # grows
-        new: list[tuple[bytes, int]] = []
         if len(group) > 1:
-            new = [(name, uses[terms]) for terms, name in set(group) if terms not in number]
-            group = sorted(group, key=lambda value: (value[1], uses[value[0]], number.get(value[0], len(parts))))
+            group.sort(key=lambda value: (value[1], len(groups[value[0]]), number.get(value[0], len(groups))))
         for terms, name in group:
-            many = uses[terms]
+            mentions = groups[terms]
             twin = name in twins
-            tied = twin and (mirrored or new.count((name, many)) > 1)
-            if tied and many > 1:
+            if twin and mirrored and len(mentions) > 1:
                 return None
             if terms not in number:
-                number[terms] = last[name] = last.get(name, -1) + 1
-                if len(terms) == 1 and terms[0] in expression.unordered:
-                    sources = expression.sources[terms[0]]
-                    if len(set(sources)) > len({joined for _, joined in sources}):
+                clones = [terms]
+                if twin and len(group) > 1:
+                    alike = {t for t, other in group if other == name and t not in number}
+                    clones = [t for t in alike if len(groups[t]) == len(mentions)]
+                    if any(groups[t] != mentions for t in clones):
                         return None
-                agenda += [(mentioned, tied) for mentioned in _below(expression, terms)]
+                last[name] = last.get(name, -1) + 1
+                for clone in clones:
+                    number[clone] = last[name]
+                    if _tied_inputs(expression, clone):
+                        return None
+                    agenda += [(below, twin and (mirrored or len(clones) > 1)) for below in _below(expression, clone)]
             if twin:
-                told.append(number[terms] if many > 1 else -1)
+                told.append(number[terms] if len(mentions) > 1 else -1)
     return told
+
+
+def _tied_inputs(expression: Expression, terms: Terms) -> bool:
+    """Whether the order of an unordered op's inputs is open: some are different, but of one name."""
+    if len(terms) > 1 or terms[0] not in expression.unordered:
+        return False
+    sources = expression.sources[terms[0]]
+    return len(set(sources)) > len({name for _, name in sources})
 
 
 def _certificate(expression: Expression, result: Terms, parts: Mapping[Terms, bytes]) -> tuple[Any, ...]:

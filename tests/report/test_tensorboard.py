@@ -152,7 +152,7 @@ def test_the_hparams_tab_can_filter_and_sort(tmp_path):
 ANSWER = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=50)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(st.text(max_size=20), ANSWER, min_size=1, max_size=5), st.floats())
 def test_odd_answers_and_values_do_no_harm(tmp_path, answers, value):
     """R38."""

@@ -1,0 +1,69 @@
+"""The recipes construct and pass their checks, the scripts explain themselves, and raynas needs none of them."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+from raynas.recipe import load_recipe
+
+ROOT = Path(__file__).parents[2]
+EXPERIMENTS = ROOT / "experiments"
+FASHION = ROOT.parent / "shared" / "data" / "fashion-mnist"
+SCRIPTS = ["bench_overhead", "bench_startup", "bench_strategies", "bench_training", "demo"]
+RECIPES = ["digits:demo", "digits:full", "fashion_mnist:small", "fashion_mnist:full"]
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_recipes_pass_their_checks(recipe, tmp_path, monkeypatch):
+    if recipe.startswith("fashion") and not FASHION.is_dir():
+        pytest.skip("no Fashion-MNIST beside the checkout")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RAYNAS_DATA", str(FASHION))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")  # a recipe for GPUs is checked as on a machine that has one
+    file, _, function = recipe.partition(":")
+    search = load_recipe(f"{EXPERIMENTS / file}.py:{function}")
+    search.check()
+    assert search.strategy.population < search.trials
+
+
+def test_fashion_mnist_is_looked_for_in_data(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RAYNAS_DATA", raising=False)
+    search = load_recipe(f"{EXPERIMENTS / 'fashion_mnist.py'}:small")
+    assert search.estimator.data.root == str(tmp_path / "data")
+
+
+@pytest.fixture
+def main_of(monkeypatch):
+    """The `main` of a script, imported as when Python runs it: its folder comes first."""
+    monkeypatch.syspath_prepend(EXPERIMENTS)
+    yield lambda name: __import__(name).main
+    for name in (*SCRIPTS, "digits", "measuring"):
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_scripts_explain_themselves(script, main_of, capsys):
+    with pytest.raises(SystemExit) as end:
+        main_of(script)(["--help"])
+    assert end.value.code == 0
+    assert f"python experiments/{script}.py" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", sorted(EXPERIMENTS.glob("*.py")), ids=lambda p: p.name)
+def test_the_readme_names_every_file(path):
+    assert path.name in (EXPERIMENTS / "README.md").read_text()
+
+
+def test_raynas_needs_no_experiment():
+    names = {"experiments", *(path.stem for path in EXPERIMENTS.glob("*.py"))}
+    for path in (ROOT / "raynas").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                modules = [node.module]
+            assert not {module.partition(".")[0] for module in modules} & names, path
