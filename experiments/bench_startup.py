@@ -23,10 +23,21 @@ from measuring import show, spread
 HEAVY = ("ray", "torch", "torchvision", "optuna", "sklearn", "tensorboard", "pyarrow", "numpy", "rich")
 
 TELL = "import json, sys; sys.stdout.write('\\n' + json.dumps(sorted(sys.modules)))"
-COMMAND = "import sys; sys.argv[0] = 'raynas'\nfrom raynas.cli.main import main\ntry:\n    main()\nexcept SystemExit as end:\n    code = end.code\n"
+COMMAND = """
+from raynas.cli.main import main
+try:
+    main()
+except SystemExit as end:
+    code = end.code
+"""
 
-IMPORTS = {"python": "pass", "import torch": "import torch", "from ray import tune": "from ray import tune",
-           "import raynas": "import raynas", "raynas.Search()": "import raynas; raynas.Search()"}  # fmt: skip
+IMPORTS = {
+    "python": "pass",
+    "import torch": "import torch",
+    "from ray import tune": "from ray import tune",
+    "import raynas": "import raynas",
+    "raynas.Search()": "import raynas; raynas.Search()",
+}
 REFUSED = {
     "unknown space": ("--space", "cels"),
     "no trials": ("--trials", "0"),

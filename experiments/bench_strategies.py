@@ -66,9 +66,8 @@ def with_penalty(score: Score) -> Score:
     """A learning rate of 0.1 is best; a factor of 10 costs ten points."""
 
     def scored(answers: Mapping[str, Any]) -> float:
-        return score({a: v for a, v in answers.items() if a != "train/lr"}) - 10 * abs(
-            math.log10(answers["train/lr"]) + 1
-        )
+        cell = {address: value for address, value in answers.items() if address != "train/lr"}
+        return score(cell) - 10 * abs(math.log10(answers["train/lr"]) + 1)
 
     return scored
 

@@ -16,17 +16,18 @@ Ratios are of samples a second, epoch by epoch: median (range). Goal: 95 % of th
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import itertools
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from statistics import median
 
 import numpy as np
 import torch
 from measuring import show, spread
 from torch.nn import functional
+from torch.optim import Optimizer
 from torch.utils.data import DataLoader, TensorDataset
 
 import raynas as rn
@@ -43,7 +44,7 @@ SPACES = {
 
 
 def plain_epoch(
-    model: Network, optimizer: torch.optim.Optimizer, x: torch.Tensor, y: torch.Tensor, recipe: rn.Train
+    model: Network, optimizer: Optimizer, x: torch.Tensor, y: torch.Tensor, recipe: rn.Train
 ) -> None:
     """As one would write it."""
     model.train()
@@ -55,7 +56,7 @@ def plain_epoch(
         optimizer.step()
 
 
-def loader_epoch(model: Network, optimizer: torch.optim.Optimizer, loader: DataLoader, recipe: rn.Train) -> None:
+def loader_epoch(model: Network, optimizer: Optimizer, loader: DataLoader, recipe: rn.Train) -> None:
     """As one usually writes it."""
     model.train()
     for x, y in loader:
@@ -127,13 +128,12 @@ def main(arguments: list[str] | None = None) -> None:
             graph = rn.spaces.sample(space, Random(args.seed)).graph
             size = sum(p.numel() for p in build(graph, recipe.task(splits)).parameters())
             seconds = list(turns(graph, splits, recipe))[1:]
-            rates = {loop: [len(splits.train) / s[loop] for s in seconds] for loop in seconds[0]}
-            ratios = {other: [100 * s[other] / s["raynas"] for s in seconds] for other in ("plain", "loader")}
-            rows.append((f"{name}, {data}", size / 1e3, *(spread(rates[loop]) for loop in ("raynas", "plain", "loader")),
-                         *(spread(values, " %") for values in ratios.values())))  # fmt: skip
+            rates = [median(len(splits.train) / s[loop] for s in seconds) for loop in ("raynas", "plain", "loader")]
+            ratios = [spread([100 * s[other] / s["raynas"] for s in seconds]) for other in ("plain", "loader")]
+            rows.append((f"{name}, {data}", size / 1e3, *rates, *ratios))
     show(
         f"training on one thread, batches of {args.batch_size}",
-        ("network", "k params", "raynas /s", "plain /s", "loader /s", "of plain", "of loader"),
+        ("network", "k params", "raynas /s", "plain /s", "loader /s", "% of plain", "% of loader"),
         rows,
         "Goal of raynas: 95 % of plain or more.",
     )

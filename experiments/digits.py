@@ -1,7 +1,9 @@
 """Handwritten digits, 8x8 pixels: real images that come with scikit-learn, small enough for a laptop.
 
-raynas search experiments/digits.py:demo
-raynas search experiments/digits.py:full
+    raynas search experiments/digits.py:demo
+    raynas search experiments/digits.py:full
+
+What they found is in experiments/README.md.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import raynas as rn
 
 
 def demo() -> rn.Search:
-    """What `raynas search` does without arguments, spelt out; `experiments/demo.py` sets random search beside it."""
+    """What `raynas search` does without arguments, spelt out."""
     return rn.Search(
         space=rn.spaces.cells(),
         strategy=rn.RegularizedEvolution.for_trials(40),

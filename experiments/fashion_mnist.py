@@ -4,7 +4,8 @@
     raynas search experiments/fashion_mnist.py:full --address auto
 
 The data are read from the folder that RAYNAS_DATA names, or `data` (it must hold FashionMNIST/raw/*.gz, as torchvision
-downloads it); `--data-dir DIR` points elsewhere, and `--set data.download=true` fetches what is missing.
+downloads it); `--data-dir DIR` points elsewhere, and `--set data.download=true` fetches what is missing. What the
+searches found is in experiments/README.md.
 """
 
 from __future__ import annotations

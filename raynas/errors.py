@@ -102,15 +102,16 @@ class PluginError(RaynasError):
 
 
 class AllTrialsFailed(RaynasError):
-    """Trial after trial failed with the same reason."""
+    """Trial after trial failed with the same reason, or all of a search failed."""
 
     exit_code = 5
 
-    def __init__(self, failures: int, reason: str) -> None:
-        super().__init__(failures, reason)
+    def __init__(self, failures: int, reason: str, how: str = "in a row failed alike") -> None:
+        super().__init__(failures, reason, how)
 
     def __str__(self) -> str:
-        return f"{self.args[0]} trials in a row failed alike: {self.args[1]}"
+        failures, reason, how = self.args
+        return f"{failures} trials {how}: {reason}"
 
 
 class Interrupted(RaynasError):

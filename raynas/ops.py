@@ -34,6 +34,8 @@ def _kernel(kernel: int | str) -> tuple[int, int]:
     if isinstance(kernel, int):
         return (kernel, kernel)
     height, _, width = kernel.partition("x")
+    if not (height.isdigit() and width.isdigit() and int(height) and int(width)):
+        raise GraphError(f"a kernel is a number or HEIGHTxWIDTH, but got {kernel!r}")
     return (int(height), int(width))
 
 
@@ -153,6 +155,10 @@ WEIGHTLESS = frozenset({"max_pool", "avg_pool", "global_pool"})
 """Ops that compute the same value wherever they are applied to the same input (see canonical.py)."""
 
 
+ON_IMAGES = frozenset(OPS) - {"dropout", "classifier", "identity", "zero"}
+"""Ops that need (C, H, W)."""
+
+
 def expand(op: str, shape: Shape, args: Mapping[str, Scalar]) -> Layers:
     """The layers of one op.
 
@@ -166,6 +172,13 @@ def expand(op: str, shape: Shape, args: Mapping[str, Scalar]) -> Layers:
     """
     if op not in OPS:
         raise GraphError(f"unknown op {op!r}; known: {', '.join(sorted(OPS))}")
+    for name, value in args.items():
+        if (
+            name != "rate"
+            and not (name == "kernel" and isinstance(value, str))
+            and (type(value) is not int or value < 1)
+        ):
+            raise GraphError(f"op {op!r}: {name} must be a whole number of at least 1, but got {value!r}")
     try:
         return OPS[op](shape, **args)
     except TypeError as error:

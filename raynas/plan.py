@@ -14,7 +14,7 @@ from typing import NamedTuple
 from raynas.errors import GraphError
 from raynas.graph import STRIDE, WIDTH, Graph
 from raynas.layers import BatchNorm, Conv, Layer, Linear, Resize, Shape
-from raynas.ops import CONCAT, INPUT, MOTIF, SUM, Scalar, expand
+from raynas.ops import CONCAT, INPUT, MOTIF, ON_IMAGES, SUM, Scalar, expand
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,10 @@ class _Planner:
             raise GraphError(f"op {op!r} takes one input, but got {len(steps)}: join them by a sum or concat first")
         if op == "classifier":
             args = {"classes": self.task.classes, **args}
-        index = self.emit(name, op, (steps[0],), expand(op, self.steps[steps[0]].shape, args))
+        shape = self.steps[steps[0]].shape
+        if len(shape) == 1 and op in ON_IMAGES:
+            raise GraphError(f"step {name} ({op}): needs an image, but got a vector of {shape[0]} channels")
+        index = self.emit(name, op, (steps[0],), expand(op, shape, args))
         if op == "zero" or (op == "identity" and steps[0] in self.zeros):
             self.zeros.add(index)
         return index

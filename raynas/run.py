@@ -147,15 +147,8 @@ class Run:
     def state(self) -> str:
         """`finished`, `stopped` (it can be resumed) or `running`."""
         if not self._sessions or self._sessions[-1].kind == "opened":
-            return "running" if self._locked() else "stopped"
+            return "running" if Ledger.writer(self.folder) else "stopped"
         return str(self._sessions[-1].body["state"])
-
-    def _locked(self) -> bool:
-        try:
-            Ledger.write(self.folder).close()
-        except ConfigError:
-            return True
-        return False
 
     def summary(self) -> dict[str, Any]:
         """One JSON object: name, state, trials, best, front, epochs_trained, wall_s, gpu_s."""

@@ -97,7 +97,7 @@ class Search:
     recipe: str | None = None
 
     def __post_init__(self) -> None:
-        if self.strategy is None:
+        if self.strategy is None and type(self.trials) is int:
             object.__setattr__(self, "strategy", RegularizedEvolution.for_trials(self.trials))
 
     def check(self) -> None:
@@ -107,6 +107,7 @@ class Search:
             ConfigError: a choice cannot work; one line with the setting, its value and the fix.
         """
         space = as_space(self.space)
+        self._check_types()
         _at_least("trials", self.trials, 1)
         if self.concurrency is not None:
             _at_least("concurrency", self.concurrency, 1)
@@ -143,6 +144,20 @@ class Search:
             self.estimator.with_hyperparameters(probe).check()
         _check_name(self.name)
         check_writable(Path(self.storage))
+
+    def _check_types(self) -> None:
+        for name, kind in (("strategy", Strategy), ("estimator", Estimator), ("scheduler", Scheduler)):
+            value = getattr(self, name)
+            if (value is None and name == "scheduler") or (isinstance(value, kind) and not isinstance(value, type)):
+                continue
+            raise ConfigError(f"{name} must be an object like raynas' own, not a name or a class, but got {value!r}")
+        for name in ("trials", "seed"):
+            if type(getattr(self, name)) is not int:
+                raise ConfigError(f"{name} must be a whole number, but got {getattr(self, name)!r}")
+        for name, listed in (("objectives", Objective), ("constraints", Constraint)):
+            for value in getattr(self, name):
+                if not isinstance(value, listed):
+                    raise ConfigError(f"{name} are of type {listed.__name__}, but got {value!r}")
 
     def _check_machine(self) -> None:
         cpus = os.cpu_count() or 1
@@ -285,9 +300,10 @@ class Search:
                             deadline=deadline,
                             tick=display.tick if display else _nothing,
                         )
-                if loop.trials and all(t.status == FAILED for t in loop.trials.values()):
-                    raise AllTrialsFailed(len(loop.trials), next(iter(loop.trials.values())).reason)
                 if self._over(loop):
+                    if loop.trials and all(t.status == FAILED for t in loop.trials.values()):
+                        first = next(iter(loop.trials.values()))
+                        raise AllTrialsFailed(len(loop.trials), first.reason, "failed, and no other ended; the first")
                     state = "finished"
                     self._deliver(folder, ledger.trials(), space, say)
             except (Interrupted, KeyboardInterrupt) as stop:

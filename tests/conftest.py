@@ -23,9 +23,8 @@ sys.path.insert(0, str(Path(__file__).parent))  # tests import their helpers by 
 @pytest.fixture(scope="session")
 def ray_session() -> Iterator[None]:
     """A local Ray with 4 declared CPUs and 1 declared GPU: shares can be tested without the hardware."""
-    import ray
-
     import fakes
+    import ray
 
     os.environ.setdefault("RAY_raylet_start_wait_time_s", "180")
     ray.init(

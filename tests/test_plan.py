@@ -109,6 +109,12 @@ def test_what_cannot_be_planned():
         plan(network(lambda g, x: g.add("conv_bn", x, x, channels=3)), TASK)
     with pytest.raises(GraphError, match="images and vectors cannot be joined"):
         plan(network(lambda g, x: g.add("sum", x, g.add("global_pool", x))), TASK)
+    with pytest.raises(GraphError, match="needs an image, but got a vector of 3 channels"):
+        plan(network(lambda g, x: g.add("max_pool", g.add("global_pool", x))), TASK)
+    with pytest.raises(GraphError, match="channels must be a whole number of at least 1, but got 'many'"):
+        plan(network(lambda g, x: g.add("conv_bn", x, channels="many")), TASK)
+    with pytest.raises(GraphError, match="HEIGHTxWIDTH, but got '3by3'"):
+        plan(network(lambda g, x: g.add("conv_bn", x, channels=4, kernel="3by3")), TASK)
     with pytest.raises(GraphError, match="unknown op 'convolution'"):
         expand("convolution", (3, 8, 8), {})
 

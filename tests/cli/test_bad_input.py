@@ -7,8 +7,10 @@ import sys
 import numpy as np
 import pytest
 
+import raynas
 import raynas.tune.run
 from raynas.cli.main import main
+from raynas.errors import ConfigError
 
 
 @pytest.fixture
@@ -150,6 +152,25 @@ def test_a_damaged_run(raynas_command, tmp_path):
     code, _, err = raynas_command("show", tmp_path)
     assert code == 3
     assert "is damaged" in err
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"trials": "3", "strategy": raynas.RandomSearch()}, "trials must be a whole number, but got '3'"),
+        ({"seed": 0.5}, "seed must be a whole number, but got 0.5"),
+        ({"objectives": ("val_accuracy",)}, "objectives are of type Objective, but got 'val_accuracy'"),
+        (
+            {"estimator": "train"},
+            "estimator must be an object like raynas' own, not a name or a class, but got 'train'",
+        ),
+        ({"strategy": raynas.RandomSearch}, "strategy must be an object"),
+        ({"scheduler": "asha"}, "scheduler must be an object"),
+    ],
+)
+def test_wrong_types_in_python(settings, says, tmp_path):
+    with pytest.raises(ConfigError, match=says):
+        raynas.Search(storage=str(tmp_path), **settings).check()
 
 
 def test_an_unknown_list(raynas_command):

@@ -1,4 +1,4 @@
-"""NAS-Bench-201 against its own table."""
+"""The space of NAS-Bench-201 against the benchmark's own table."""
 
 from __future__ import annotations
 
@@ -9,82 +9,109 @@ import pyarrow.parquet as pq
 import pytest
 from space_contract import SpaceContract
 
-import raynas
+from raynas import spaces
 from raynas.cost import cost
-from raynas.errors import ArchitectureError
+from raynas.errors import ArchitectureError, ConfigError
 from raynas.nn import build
 from raynas.plan import Task
-from raynas.spaces.decide import enumerate_space, replay
-from raynas.spaces.nasbench201 import from_string, to_string
+from raynas.spaces.decide import replay
+from raynas.spaces.nasbench201 import OPS, from_string, to_string
 
 TABLE = Path(__file__).parents[3] / "shared" / "data" / "nasbench201.parquet"
-CIFAR = Task((3, 32, 32), 10)
-FIRST = "|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_connect~1|skip_connect~2|"
-SPACE = raynas.spaces.nasbench201()
+CIFAR10 = Task((3, 32, 32), 10)
+ROW_0 = "|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_connect~1|skip_connect~2|"
+
+table = pytest.mark.skipif(not TABLE.is_file(), reason=f"the benchmark's table is not at {TABLE}")
 
 
 class TestNasBench201(SpaceContract):
-    code = "nasbench201()"
-
     def make(self):
-        return raynas.spaces.nasbench201()
+        return spaces.nasbench201(width=4, repeats=1)
 
     def small(self):
-        return raynas.spaces.nasbench201(width=4, repeats=1)
+        return self.make()
 
 
-def test_a_published_cell_has_its_published_cost():
-    found = cost(replay(SPACE, from_string(FIRST)).graph, CIFAR)
+def graph_of(string):
+    return replay(spaces.nasbench201(), from_string(string)).graph
+
+
+def rows(number=None):
+    """(string, parameters, multiply-adds) of all cells or of a sample."""
+    read = pq.read_table(TABLE, columns=["arch", "params", "mflops"]).to_pydict()
+    everything = list(zip(read["arch"], read["params"], read["mflops"], strict=True))
+    return Random(0).sample(everything, number) if number else everything
+
+
+def test_the_first_row_of_the_table():
+    """Its facts, known without the file."""
+    found = cost(graph_of(ROW_0), CIFAR10)
     assert found.params == 129_306
     assert found.flops == 15_647_370
 
 
-def test_the_15625_cells_are_5260_networks():
-    assert len({a.key for a in enumerate_space(SPACE)}) == 5_260
+def disagreeing(sample):
+    for string, params, mflops in sample:
+        found = cost(graph_of(string), CIFAR10)
+        if abs(found.params / 1e6 - params) > 1e-9 or abs(found.flops / 1e6 - mflops) > 1e-6:
+            yield string, params, mflops, found
 
 
-@pytest.fixture(scope="module")
-def table():
-    if not TABLE.is_file():
-        pytest.skip("../shared/data/nasbench201.parquet is not there")
-    return pq.read_table(TABLE, columns=["arch", "params", "mflops"]).to_pylist()
+@table
+def test_parameters_and_flops_equal_the_table():
+    assert not list(disagreeing(rows(1500)))
 
 
-def compare(rows):
-    for row in rows:
-        architecture = replay(SPACE, from_string(row["arch"]))
-        assert to_string(architecture.answers) == row["arch"]
-        found = cost(architecture.graph, CIFAR)
-        assert found.params == row["params"], row["arch"]
-        assert abs(found.flops / 1e6 - row["mflops"]) < 1e-4, row["arch"]
-
-
-def test_parameters_and_flops_equal_the_tables(table):
-    assert len(table) == 15_625
-    compare(Random(0).sample(table, 1_500))
-
-
+@table
 @pytest.mark.long
-def test_parameters_and_flops_equal_the_tables_for_all_cells(table):
-    compare(table)
+def test_parameters_and_flops_equal_the_whole_table():
+    everything = rows()
+    assert len(everything) == 15_625
+    assert not list(disagreeing(everything))
 
 
-def test_built_networks_have_exactly_those_parameters(table):
-    for row in Random(1).sample(table, 12):
-        network = build(replay(SPACE, from_string(row["arch"])).graph, CIFAR)
-        assert sum(p.numel() for p in network.parameters()) == row["params"]
+@table
+def test_built_networks_have_the_parameters_of_the_table():
+    for string, params, _ in rows(6):
+        network = build(graph_of(string), CIFAR10)
+        assert sum(p.numel() for p in network.parameters()) == round(params * 1e6)
 
 
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("|nor_conv_7x7~0|+" + FIRST.split("+", 1)[1], "nor_conv_7x7"),
-        ("|none~0|", "a cell reads"),
-        (FIRST + "+|none~0|none~1|none~2|none~3|", "a cell reads"),
-        (FIRST.replace("skip_connect~1", "skip_connect~0"), "a cell reads"),
-        ("", "a cell reads"),
-    ],
-)
-def test_strings_that_are_no_cell(text, says):
-    with pytest.raises(ArchitectureError, match=says):
-        from_string(text)
+@table
+def test_the_table_holds_exactly_this_space():
+    strings = {string for string, _, _ in rows()}
+    assert {to_string(a.answers) for a in spaces.enumerate_space(spaces.nasbench201())} == strings
+
+
+class TestStrings:
+    def test_round_trip(self):
+        assert to_string(from_string(ROW_0)) == ROW_0
+        assert from_string(ROW_0)["edge0to1"] == "avg_pool_3x3"
+        assert from_string(ROW_0)["edge1to2"] == "skip_connect"
+
+    @pytest.mark.parametrize(
+        ("text", "told"),
+        [
+            ("", "question 'cell': a cell reads .*, but got ''"),
+            (ROW_0[:-1], "question 'cell': a cell reads "),
+            (ROW_0 + "|none~3|", "question 'cell': a cell reads "),
+            (ROW_0.replace("~1", "~0", 1), "question 'cell': a cell reads "),
+            (
+                ROW_0.replace("avg_pool_3x3", "max_pool_3x3"),
+                "question 'edge0to1': the op must be one of .*'max_pool_3x3'",
+            ),
+        ],
+    )
+    def test_what_is_no_cell_is_refused(self, text, told):
+        with pytest.raises(ArchitectureError, match=told):
+            from_string(text)
+
+
+def test_ops_are_in_the_order_of_the_benchmark():
+    assert OPS == ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+
+
+@pytest.mark.parametrize("field", ["width", "repeats"])
+def test_wrong_settings_are_named(field):
+    with pytest.raises(ConfigError, match=f"{field} must be at least 1, but got 0"):
+        spaces.nasbench201(**{field: 0})
