@@ -43,9 +43,7 @@ SPACES = {
 }
 
 
-def plain_epoch(
-    model: Network, optimizer: Optimizer, x: torch.Tensor, y: torch.Tensor, recipe: rn.Train
-) -> None:
+def plain_epoch(model: Network, optimizer: Optimizer, x: torch.Tensor, y: torch.Tensor, recipe: rn.Train) -> None:
     """As one would write it."""
     model.train()
     for index in torch.randperm(len(x)).split(recipe.batch_size):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from raynas import data, spaces, tune
     from raynas.estimators import Train
     from raynas.graph import Graph, GraphBuilder
-    from raynas.model import model
+    from raynas.nn import model
     from raynas.objectives import Constraint, Objective
     from raynas.records import Architecture, Choose, Context, Measurement, Proposal, Trial
     from raynas.run import Run
@@ -40,7 +40,7 @@ _WHERE = {
     "Train": "raynas.estimators",
     "Trial": "raynas.records",
     "data": "",
-    "model": "raynas.model",
+    "model": "raynas.nn",
     "spaces": "",
     "tune": "",
 }

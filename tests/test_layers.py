@@ -22,7 +22,6 @@ LAYERS = [
     {"objectives"},
     {"spaces"},
     {"strategies", "nn", "data", "schedulers", "ledger"},  # siblings
-    {"model"},
     {"estimators"},
     {"loop", "checkpoints"},
     {"report"},

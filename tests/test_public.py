@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from fakes import Fake
@@ -22,6 +23,12 @@ def test_all_names_resolve():
         assert getattr(raynas, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'Serach'"):
         raynas.Serach  # noqa: B018
+
+
+def test_no_module_hides_a_name():
+    """Python puts an imported submodule where the name of the same spelling was."""
+    modules = {path.stem for path in Path(raynas.__file__).parent.glob("*.py")}
+    assert not modules & {name for name in raynas.__all__ if name not in ("data", "spaces", "tune")}
 
 
 def test_the_face_is_frozen():

@@ -8,9 +8,8 @@ McKay & Piperno 2014, "Practical graph isomorphism, II", https://arxiv.org/abs/1
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from raynas.canonical.expression import Expression, Terms, Value
 
@@ -22,86 +21,108 @@ def tell_apart(expression: Expression, result: Value) -> bytes:
         expression: the terms.
         result: the sum of terms that is computed.
     """
-    parts, groups = _parts(expression, result)
-    names = sorted(parts.values())
+    parts = _parts(expression, result)
+    names = sorted(parts.names)
     twins = {name for name, following in pairwise(names) if name == following}
     if not twins:
         return b""
-    told = _walk(expression, result, groups, twins) or _certificate(expression, result[0], parts)
+    told: Any = None if _open_order(expression, parts) else _walk(parts, twins)
+    if told is None:
+        told = _certificate(expression, result[0], parts)
     return b"".join(sorted(twins)) + repr(told).encode()
 
 
-def _below(expression: Expression, terms: Terms) -> list[list[Value]]:
-    """What a part mentions, in groups whose order is known: a term its inputs one by one, a sum all its terms."""
-    if len(terms) == 1:
-        return [[source] for source in expression.sources[terms[0]]]
-    return [[((t,), expression.names[t]) for t in terms]]
+class _Parts(NamedTuple):
+    """The sums and terms that a result depends on, by index; the first is the result.
+
+    Attributes:
+        terms: what a part is: one term, or a sum of several.
+        names: of the parts.
+        below: what a part mentions, in groups without order: the inputs of a term one by one, all terms of a sum.
+        groups: the groups that mention a part, numbered.
+    """
+
+    terms: list[Terms]
+    names: list[bytes]
+    below: list[list[list[int]]]
+    groups: list[list[int]]
 
 
-def _parts(expression: Expression, result: Value) -> tuple[dict[Terms, bytes], dict[Terms, list[int]]]:
-    """The sums and terms that the result depends on, each with its name and the groups that mention it."""
-    parts: dict[Terms, bytes] = {}
-    groups: dict[Terms, list[int]] = {}
-    agenda = [[result]]
-    for index, group in enumerate(agenda):  # grows
-        for terms, name in group:
-            if terms in parts:
-                groups[terms].append(index)
-            else:
-                parts[terms], groups[terms] = name, [index]
-                agenda += _below(expression, terms)
-    return parts, groups
+def _parts(expression: Expression, result: Value) -> _Parts:
+    terms, names, below, groups = parts = _Parts([result[0]], [result[1]], [], [[-1]])
+    known = {result[0]: 0}
+    group = 0
+    for own in terms:  # grows
+        mentions: list[list[Value]]
+        if len(own) == 1:
+            mentions = [[source] for source in expression.sources[own[0]]]
+        else:
+            mentions = [[((t,), expression.names[t]) for t in own]]
+        below.append([])
+        for mentioned in mentions:
+            found = []
+            for part, name in mentioned:
+                index = known.get(part)
+                if index is None:
+                    index = known[part] = len(terms)
+                    terms.append(part)
+                    names.append(name)
+                    groups.append([])
+                groups[index].append(group)
+                found.append(index)
+            below[-1].append(found)
+            group += 1
+    return parts
 
 
-def _walk(
-    expression: Expression, result: Value, groups: Mapping[Terms, list[int]], twins: set[bytes]
-) -> list[int] | None:
+def _walk(parts: _Parts, twins: set[bytes]) -> list[int] | None:
     """For each mention of a twin which one it is, numbered by first mention; None where that remains open.
 
     Twins that the same groups mention are taken in any order, under one number, if all twins below them are mentioned
-    nowhere else: each is the mirror image of the others.
+    nowhere else: each is the mirror image of the others. Where a twin is mentioned but once, no number is needed (-1).
     """
-    number: dict[Terms, int] = {}
+    _, names, below, groups = parts
+    number: dict[int, int] = {}
     last: dict[bytes, int] = {}
     told: list[int] = []
-    agenda = [([result], False)]
+    agenda = [([0], False)]
     for group, mirrored in agenda:  # grows
         if len(group) > 1:
-            group.sort(key=lambda value: (value[1], len(groups[value[0]]), number.get(value[0], len(groups))))
-        for terms, name in group:
-            mentions = groups[terms]
-            twin = name in twins
-            if twin and mirrored and len(mentions) > 1:
+            group = sorted(group, key=lambda part: (names[part], len(groups[part]), number.get(part, len(names))))
+        for part in group:
+            name, mentions = names[part], groups[part]
+            if name not in twins:
+                if part not in number:
+                    number[part] = 0
+                    agenda += [(mentioned, False) for mentioned in below[part]]
+                continue
+            if mirrored and len(mentions) > 1:
                 return None
-            if terms not in number:
-                clones = [terms]
-                if twin and len(group) > 1:
-                    alike = {t for t, other in group if other == name and t not in number}
-                    clones = [t for t in alike if len(groups[t]) == len(mentions)]
-                    if any(groups[t] != mentions for t in clones):
-                        return None
+            if part not in number:
+                alike = [p for p in set(group) if p not in number and names[p] == name]
+                clones = [p for p in alike if len(groups[p]) == len(mentions)]
+                if any(groups[p] != mentions for p in clones):
+                    return None
                 last[name] = last.get(name, -1) + 1
                 for clone in clones:
                     number[clone] = last[name]
-                    if _tied_inputs(expression, clone):
-                        return None
-                    agenda += [(below, twin and (mirrored or len(clones) > 1)) for below in _below(expression, clone)]
-            if twin:
-                told.append(number[terms] if len(mentions) > 1 else -1)
+                    agenda += [(mentioned, mirrored or len(clones) > 1) for mentioned in below[clone]]
+            told.append(number[part] if len(mentions) > 1 else -1)
     return told
 
 
-def _tied_inputs(expression: Expression, terms: Terms) -> bool:
-    """Whether the order of an unordered op's inputs is open: some are different, but of one name."""
-    if len(terms) > 1 or terms[0] not in expression.unordered:
-        return False
-    sources = expression.sources[terms[0]]
-    return len(set(sources)) > len({name for _, name in sources})
+def _open_order(expression: Expression, parts: _Parts) -> bool:
+    """Whether some op without an order of its inputs has different ones of one name."""
+    for term in expression.unordered:
+        sources = expression.sources[term]
+        if (term,) in parts.terms and len(set(sources)) > len({name for _, name in sources}):
+            return True
+    return False
 
 
-def _certificate(expression: Expression, result: Terms, parts: Mapping[Terms, bytes]) -> tuple[Any, ...]:
+def _certificate(expression: Expression, result: Terms, parts: _Parts) -> tuple[Any, ...]:
     """The smallest description of the DAG over all orders of its terms that refinement leaves open."""
-    live = sorted(terms[0] for terms in parts if len(terms) == 1)
+    live = sorted(terms[0] for terms in parts.terms if len(terms) == 1)
     at = {t: i for i, t in enumerate(live)}
     names = [expression.names[t] for t in live]
     ordered = [t not in expression.unordered for t in live]

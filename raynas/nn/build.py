@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -9,6 +11,8 @@ from raynas.graph import Graph
 from raynas.nn.modules import module
 from raynas.ops import CONCAT, SUM
 from raynas.plan import Plan, Task, plan
+from raynas.records import Answers, Choose, Space
+from raynas.spaces.decide import as_space, replay
 
 
 class Network(nn.Module):
@@ -59,3 +63,24 @@ def build(graph: Graph, task: Task) -> Network:
         GraphError: the graph does not fit the task.
     """
     return Network(plan(graph, task))
+
+
+def model(
+    space: Space | Callable[[Choose], Graph],
+    answers: Answers,
+    *,
+    input_shape: tuple[int, ...] = (3, 32, 32),
+    classes: int = 10,
+) -> Network:
+    """The network that answers decide, with freshly drawn weights.
+
+    Args:
+        space: where the answers come from.
+        answers: `config["arch"]` of a trial.
+        input_shape: (channels, height, width).
+        classes: how many logits it answers.
+
+    Raises:
+        ArchitectureError: the answers do not fit the space.
+    """
+    return build(replay(as_space(space), answers).graph, Task(input_shape, classes))

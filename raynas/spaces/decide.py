@@ -79,8 +79,10 @@ class Answering:
     def __call__(self, address: str, options: Sequence[T]) -> T:
         """One of `options`."""
         try:
-            domain = _TEXTS[options]
-        except (KeyError, TypeError):  # new here, or not text alone
+            domain = _TEXTS.get(options)
+        except TypeError:  # a list, or options that are no scalars
+            domain = None
+        if domain is None:
             return cast(T, self._ask(address, _checked(address, options)))
         if address in self.answers or self.given.get(address) not in domain:
             return cast(T, self._ask(address, domain))
@@ -105,7 +107,7 @@ class Answering:
                 raise SpaceError(address, address, "an address must be a text")
             self.answers[address] = self._answer(address, domain)
             self.questions[address] = domain
-        elif self.questions[address] != domain:
+        elif self.questions[address] != domain or not contains(domain, self.answers[address]):
             raise SpaceError(address, domain, f"asked before with other options {self.questions[address]!r}")
         return self.answers[address]
 
@@ -233,7 +235,10 @@ def from_json(space: Space, data: Mapping[str, Any]) -> Architecture:
     """
     if data.get("space") != space.name:
         raise ArchitectureError("space", data.get("space"), f"the architecture must belong to space {space.name!r}")
-    architecture = replay(space, data["answers"])
+    answers = data.get("answers")
+    if not isinstance(answers, Mapping):
+        raise ArchitectureError("answers", answers, "the answers must be an object, question -> answer")
+    architecture = replay(space, answers)
     if "key" in data and architecture.key != data["key"]:
         raise ArchitectureError("key", data["key"], f"space {space.name!r} now decides {architecture.key!r}")
     return architecture
@@ -270,22 +275,22 @@ class Edits:
     Questions with many answers (numbers) never run out.
     """
 
-    __slots__ = ("_answers", "_left")
+    __slots__ = ("_architecture", "_left")
 
     def __init__(self, architecture: Architecture) -> None:
-        self._answers = architecture.answers
-        self._left: list[tuple[str, Domain | list[Scalar]]] = [
-            (address, domain) for address, domain in architecture.questions.items() if _size(domain) > 1
-        ]
+        self._architecture = architecture
+        self._left: list[tuple[str, Domain | list[Scalar]]] | None = None  # most architectures never become parents
 
     def draw(self, rng: Random) -> dict[str, Scalar] | None:
         """The architecture's answers with one changed to what was not drawn before, or None where none is left."""
         left = self._left
+        if left is None:
+            left = self._left = [(a, d) for a, d in self._architecture.questions.items() if _size(d) > 1]
         if not left:
             return None
         index = int(rng.random() * len(left))
         address, values = left[index]
-        answers = dict(self._answers)
+        answers = dict(self._architecture.answers)
         if isinstance(values, Options):
             values = [o for o in values if o != answers[address]]
             left[index] = (address, values)

@@ -13,7 +13,7 @@ from raynas.recipe import load_recipe
 ROOT = Path(__file__).parents[2]
 EXPERIMENTS = ROOT / "experiments"
 FASHION = ROOT.parent / "shared" / "data" / "fashion-mnist"
-SCRIPTS = ["bench_overhead", "bench_startup", "bench_strategies", "bench_training", "demo"]
+SCRIPTS = ["bench_overhead", "bench_startup", "bench_strategies", "bench_training"]
 RECIPES = ["digits:demo", "digits:full", "fashion_mnist:small", "fashion_mnist:full"]
 
 
@@ -42,7 +42,7 @@ def main_of(monkeypatch):
     """The `main` of a script, imported as when Python runs it: its folder comes first."""
     monkeypatch.syspath_prepend(EXPERIMENTS)
     yield lambda name: __import__(name).main
-    for name in (*SCRIPTS, "digits", "measuring"):
+    for name in (*SCRIPTS, "contenders", "measuring"):
         sys.modules.pop(name, None)
 
 

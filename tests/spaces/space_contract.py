@@ -3,6 +3,9 @@
 class TestMySpace(SpaceContract):
     def make(self):
         return my_space
+
+    def small(self):
+        return my_small_space
 """
 
 from __future__ import annotations
@@ -18,9 +21,11 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from multiply_adds import multiply_adds
 
 from raynas import spaces
 from raynas.cost import cost
+from raynas.errors import ArchitectureError
 from raynas.graph import Graph
 from raynas.nn import build
 from raynas.plan import Task, plan
@@ -68,9 +73,9 @@ class SpaceContract:
         """The space, small enough that its networks train a step in milliseconds."""
         raise NotImplementedError
 
-    def small(self) -> Space | None:
-        """A variant with at most some thousand architectures, if there is one."""
-        return None
+    def small(self) -> Space:
+        """A variant with at most some thousand architectures."""
+        raise NotImplementedError
 
     @pytest.fixture(autouse=True)
     def one_thread(self):
@@ -111,6 +116,17 @@ class SpaceContract:
         graph = Graph.from_json(json.loads(text)["graph"])
         assert graph == architecture.graph
         assert graph.key == architecture.key
+
+    def test_answers_that_do_not_fit_are_refused(self):
+        architecture = self.draw(0)
+        first = next(iter(architecture.answers))
+        for answers in ({}, {**architecture.answers, first: "nonsense"}):
+            with pytest.raises(ArchitectureError, match=first):
+                replay(self.space, answers)
+        with pytest.raises(ArchitectureError, match="'unheard/of': space .* never asks this"):
+            replay(self.space, {**architecture.answers, "unheard/of": 1})
+        with pytest.raises(ArchitectureError, match="must belong to space"):
+            spaces.from_json(self.space, {**architecture.to_json(), "space": "another"})
 
     @examples(40)
     @seeded
@@ -174,12 +190,15 @@ class SpaceContract:
             assert len({step.name for step in steps}) == len(steps)
             assert cost(graph, task).params > 0
 
-    def test_networks_have_the_parameters_that_were_predicted_and_learn(self):
+    def test_networks_cost_what_was_predicted_and_learn(self):
         for seed in range(self.built):
             graph = self.draw(seed).graph
             task = self.tasks[seed % len(self.tasks)]
             network = build(graph, task)
-            assert sum(p.numel() for p in network.parameters() if p.requires_grad) == cost(graph, task).params
+            predicted = cost(graph, task)
+            assert sum(p.numel() for p in network.parameters() if p.requires_grad) == predicted.params
+            assert multiply_adds(network, task) == predicted.flops
+            network.train()
             logits = network(torch.randn(2, *task.input_shape))
             assert logits.shape == (2, task.classes)
             torch.nn.functional.cross_entropy(logits, torch.tensor([0, 1])).backward()
@@ -201,9 +220,7 @@ class SpaceContract:
         assert told.stdout.splitlines() == [self.draw(seed).identity for seed in range(20)]
 
     def test_counts_what_it_enumerates(self):
-        small = self.small()
-        if small is None:
-            pytest.skip("the space has no small variant")
+        small = as_space(self.small())
         everything = list(spaces.enumerate_space(small))
         assert spaces.count(small) == len(everything)
         assert len({tuple(a.answers.items()) for a in everything}) == len(everything)

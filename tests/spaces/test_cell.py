@@ -8,7 +8,7 @@ from space_contract import SpaceContract
 from raynas import spaces
 from raynas.cost import cost
 from raynas.errors import ConfigError
-from raynas.plan import Task
+from raynas.plan import Task, plan
 from raynas.spaces.cell import DARTS_OPS
 from raynas.spaces.decide import replay
 
@@ -63,6 +63,9 @@ class TestDarts(SpaceContract):
     def make(self):
         return spaces.darts(layers=5, width=2)
 
+    def small(self):
+        return spaces.cells(ops=(SKIP,), nodes=3, layers=3)
+
 
 def test_darts_has_1e18_architectures():
     assert spaces.count(spaces.darts()) == (1 * 49 * 3 * 49 * 6 * 49 * 10 * 49) ** 2 == 1037664180**2
@@ -80,6 +83,12 @@ def test_reductions_are_at_one_and_two_thirds():
     assert spaces.cells(layers=3).reductions == {1, 2}
     assert spaces.cells(layers=2).reductions == {1}
     assert spaces.cells(layers=1).reductions == set()
+
+
+def test_a_reduction_halves_the_image_and_doubles_the_width():
+    graph = replay(spaces.darts(), answers_of(DARTS_V2)).graph
+    shapes = [step.shape for step in plan(graph, Task((3, 32, 32), 10)).steps if step.op == "concat"]
+    assert shapes == [(144, 32, 32)] * 6 + [(288, 16, 16)] * 7 + [(576, 8, 8)] * 7
 
 
 def test_the_order_of_nodes_in_a_cell_does_not_matter():

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import pytest
+
+from raynas.errors import GraphError
+from raynas.layers import Conv
+from raynas.ops import OPS, WEIGHTLESS, expand
+
+IMAGE = (4, 9, 7)
+
+
+def shape_and_params(op, shape, **args):
+    layers = expand(op, shape, args)
+    params = 0
+    for layer in layers:
+        shape, params = layer.out(shape), params + layer.params
+    return shape, params
+
+
+@pytest.mark.parametrize(
+    ("op", "args", "shape", "params"),
+    [
+        ("conv", {"channels": 6}, (6, 9, 7), 4 * 6 * 9),
+        ("conv", {"channels": 6, "kernel": "1x7", "stride": 2}, (6, 5, 4), 4 * 6 * 7),
+        ("conv_bn", {"channels": 6, "kernel": 1}, (6, 9, 7), 4 * 6 + 12),
+        ("conv_bn_relu", {"channels": 6, "kernel": 5, "stride": 2}, (6, 5, 4), 4 * 6 * 25 + 12),
+        ("relu_conv_bn", {"channels": 6}, (6, 9, 7), 4 * 6 * 9 + 12),
+        ("sep_conv", {"channels": 6, "stride": 2}, (6, 5, 4), (4 * 9 + 4 * 4 + 8) + (4 * 9 + 4 * 6 + 12)),
+        ("dil_conv", {"channels": 6, "kernel": 5}, (6, 9, 7), 4 * 25 + 4 * 6 + 12),
+        ("depthwise_conv_bn_relu", {"channels": 6}, (6, 9, 7), 4 * 9 + 8 + 4 * 6 + 12),
+        ("factorized_reduce", {"channels": 6}, (6, 5, 4), 4 * 6 + 12),
+        ("max_pool", {"stride": 2}, (4, 5, 4), 0),
+        ("avg_pool", {"kernel": 5}, (4, 9, 7), 0),
+        ("bn_relu", {}, (4, 9, 7), 8),
+        ("dropout", {"rate": 0.2}, (4, 9, 7), 0),
+        ("global_pool", {}, (4,), 0),
+        ("classifier", {"classes": 3}, (3,), 4 * 3 + 3),
+        ("identity", {}, (4, 9, 7), 0),
+        ("zero", {"stride": 2}, (4, 5, 4), 0),
+    ],
+)
+def test_shapes_and_parameters(op, args, shape, params):
+    assert shape_and_params(op, IMAGE, **args) == (shape, params)
+
+
+def test_all_ops_are_tested_above():
+    (mark,) = test_shapes_and_parameters.pytestmark
+    assert {op for op, *_ in mark.args[1]} == set(OPS)
+
+
+def test_every_op_is_in_the_table_under_its_own_name():
+    assert all(name == op.__name__ and op.__doc__ for name, op in OPS.items())
+
+
+def test_a_classifier_takes_vectors():
+    assert shape_and_params("classifier", (4,), classes=3) == ((3,), 15)
+
+
+def test_weightless_ops_have_no_weights():
+    assert all(shape_and_params(op, IMAGE)[1] == 0 for op in WEIGHTLESS)
+
+
+def test_dilation_is_two_and_keeps_the_size():
+    assert expand("dil_conv", IMAGE, {"channels": 4})[1] == Conv(4, 4, (3, 3), 1, 2, groups=4)
+
+
+@pytest.mark.parametrize(
+    ("op", "args", "told"),
+    [
+        ("convolution", {}, "unknown op 'convolution'; known: avg_pool, bn_relu"),
+        ("conv", {"width": 3}, "op 'conv' takes channels, kernel, stride, but got {'width': 3}"),
+        ("conv", {}, "op 'conv' takes channels, kernel, stride, but got {}"),
+        ("conv", {"channels": 3, "kernel": "3by3"}, "a kernel is a number or HEIGHTxWIDTH, but got '3by3'"),
+        ("conv", {"channels": 3, "kernel": "3x0"}, "a kernel is a number or HEIGHTxWIDTH, but got '3x0'"),
+        ("conv", {"channels": 3, "kernel": 0}, "op 'conv': kernel must be a whole number of at least 1, but got 0"),
+        ("max_pool", {"stride": "2"}, "op 'max_pool': stride must be a whole number of at least 1, but got '2'"),
+        ("zero", {"stride": 0}, "op 'zero': stride must be a whole number of at least 1, but got 0"),
+        ("identity", {"stride": 2}, "op 'identity' takes no arguments, but got {'stride': 2}"),
+    ],
+)
+def test_wrong_use_is_named(op, args, told):
+    with pytest.raises(GraphError, match=told):
+        expand(op, IMAGE, args)
