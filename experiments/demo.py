@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import sys
 
+from rich.table import Table
+
 import raynas as rn
 from raynas.cli.live import display, finish, screen
 from raynas.records import Strategy
 from raynas.tune.run import session
-from rich.table import Table
 
 TRIALS, EPOCHS = 36, 9
 PROMISE = 0.975
