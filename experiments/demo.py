@@ -18,7 +18,7 @@ from raynas.cli.live import display, finish, screen
 from raynas.records import Strategy
 from raynas.tune.run import session
 
-TRIALS, EPOCHS = 36, 9
+TRIALS, EPOCHS = 32, 9
 PROMISE = 0.975
 
 

@@ -20,11 +20,11 @@ def _root() -> str:
 
 
 def small() -> rn.Search:
-    """For two CPU cores and a few minutes: 4,000 of the training images, chains of two to five layers."""
+    """For two CPU cores and some minutes: 10,000 of the training images, chains of two to five layers."""
     return rn.Search(
         space=rn.spaces.chain(max_layers=5, widths=(8, 16, 32)),
         strategy=rn.RegularizedEvolution(population=12, tournament=4),
-        estimator=rn.Train(rn.data.fashion_mnist(_root(), train_size=4000, val_size=2000), epochs=9, flip=True),
+        estimator=rn.Train(rn.data.fashion_mnist(_root(), train_size=10_000, val_size=2000), epochs=9, flip=True),
         scheduler=rn.Asha(rungs=(1, 3, 9)),
         trials=48,
     )

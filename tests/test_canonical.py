@@ -242,6 +242,17 @@ class TestMeaning:
 
         assert lined_up(swap=False).key != lined_up(swap=True).key
 
+    def test_sums_count_how_often_a_term_is_there(self):
+        def nested(*shape):
+            def write(g, x):
+                x = conv(g, x)
+                return g.add("sum", *[g.add("sum", *[x] * many) for many in shape])
+
+            return written(write).key
+
+        assert nested(3, 2) == nested(1, 4) == nested(1, 1, 3) == nested(5)
+        assert len({nested(n) for n in range(1, 6)}) == 5
+
     def test_inputs_are_told_apart(self):
         def write(swap):
             g = GraphBuilder()
@@ -322,6 +333,17 @@ class TestSymmetricGraphs:
             x = g.add("sum", x, *[conv(g, x) for _ in range(32)])
         start = time.perf_counter()
         assert len(g.build(x).key) == 32
+        assert time.perf_counter() - start < 1.0
+
+    @pytest.mark.parametrize("reach", [2, 60])
+    def test_sums_of_sums(self, reach):
+        """Where everything is skipped, a term is there 2^59 times."""
+        g = GraphBuilder()
+        nodes = [g.input(), conv(g, 0)]
+        for _ in range(60):
+            nodes.append(g.add("sum", *nodes[-reach:]))
+        start = time.perf_counter()
+        assert len(g.build(nodes[-1]).key) == 32
         assert time.perf_counter() - start < 1.0
 
     def test_is_deep(self):

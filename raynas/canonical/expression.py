@@ -8,6 +8,7 @@ with others does it keep the order that it was given. A zero in it fills channel
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
@@ -21,7 +22,7 @@ Value = tuple[Terms, bytes]  # a sum, and the names of its terms, sorted and joi
 
 ZERO: Value = ((), b"")
 
-SHARED = WEIGHTLESS | {"zero"}
+SHARED = WEIGHTLESS | {"zero", "times"}
 """Ops that compute the same value wherever they are applied to the same input."""
 
 TRANSPARENT = frozenset({"identity", SUM})
@@ -41,11 +42,12 @@ class Expression:
         values: of the nodes.
     """
 
-    __slots__ = ("_nodes", "_shared", "names", "sources", "unordered", "values")
+    __slots__ = ("_multiples", "_nodes", "_shared", "names", "sources", "unordered", "values")
 
     def __init__(self, nodes: Sequence[NodeLike]) -> None:
         self._nodes = nodes
         self._shared: dict[tuple[bytes, tuple[Value, ...]], Value] = {}
+        self._multiples: dict[int, tuple[int, int]] = {}  # term -> the term that it is so many times
         self.unordered: set[int] = set()
         self.names: list[bytes] = []
         self.sources: list[tuple[Value, ...]] = []
@@ -81,8 +83,25 @@ class Expression:
         """All terms of the values together."""
         if len(values) == 1:
             return values[0]
-        terms = sorted([t for terms, _ in values for t in terms])
-        return tuple(terms), b"".join(sorted([self.names[t] for t in terms]))
+        terms = [t for terms, _ in values for t in terms]
+        if len(set(terms)) < len(terms) or self._multiples:
+            terms = self._multiplied(terms)
+        return tuple(sorted(terms)), b"".join(sorted([self.names[t] for t in terms]))
+
+    def _multiplied(self, terms: list[int]) -> list[int]:
+        """The terms without repeats, a multiple of itself for each that is repeated: sums of sums stay small."""
+        times: Counter[int] = Counter()
+        for t in terms:
+            base, many = self._multiples.get(t, (t, 1))
+            times[base] += many
+        found = []
+        for term, many in times.items():
+            if many > 1:
+                base, name = term, self.names[term]
+                ((term,), _) = self._term("times", _name("times", (("many", many),), name), (((base,), name),))
+                self._multiples[term] = (base, many)
+            found.append(term)
+        return found
 
     def _join(self, op: str, inputs: tuple[int, ...], args: Args) -> Value:
         """The value of an op on several inputs."""
