@@ -61,7 +61,8 @@ class Graph:
         """32 hexadecimal digits, equal for equal networks on every machine (see raynas/canonical)."""
         if self._key is None:
             if self.motifs:
-                key = self.skeleton.key([self.motif(name).key for name in self.skeleton.motifs])
+                motifs = dict(self.motifs)
+                key = self.skeleton.key([(motifs.get(name) or self.motif(name)).key for name in self.skeleton.motifs])
             else:
                 key = canonical_key(self.nodes, self.output)
             object.__setattr__(self, "_key", key)

@@ -82,13 +82,13 @@ class Answering:
             domain = _TEXTS.get(options)
         except TypeError:  # a list, or options that are no scalars
             domain = None
-        if domain is None:
-            return cast(T, self._ask(address, _checked(address, options)))
-        if address in self.answers or self.given.get(address) not in domain:
-            return cast(T, self._ask(address, domain))
-        self.questions[address] = domain
-        value = self.answers[address] = self.given[address]
-        return cast(T, value)
+        if domain is not None and address not in self.answers:
+            value = self.given.get(address)
+            if value in domain:  # the usual case, made short
+                self.questions[address] = domain
+                self.answers[address] = value
+                return cast(T, value)
+        return cast(T, self._ask(address, domain or _checked(address, options)))
 
     def real(self, address: str, low: float, high: float, *, log: bool = False) -> float:
         """A number in [low, high]."""
