@@ -95,6 +95,8 @@ def depthwise_conv_bn_relu(shape: Shape, *, channels: int, kernel: int = 3, stri
 
 def factorized_reduce(shape: Shape, *, channels: int) -> Layers:
     """Halves the resolution without losing every second pixel: `skip_connect` with stride 2 in DARTS."""
+    if channels < 2:
+        raise GraphError(f"op 'factorized_reduce': channels must be at least 2, one for each half, but got {channels}")
     return [Relu(), FactorizedReduce(shape[0], channels), BatchNorm(channels)]
 
 
@@ -173,11 +175,12 @@ def expand(op: str, shape: Shape, args: Mapping[str, Scalar]) -> Layers:
     if op not in OPS:
         raise GraphError(f"unknown op {op!r}; known: {', '.join(sorted(OPS))}")
     for name, value in args.items():
-        if (
-            name != "rate"
-            and not (name == "kernel" and isinstance(value, str))
-            and (type(value) is not int or value < 1)
-        ):
+        if name == "rate":
+            if type(value) not in (int, float) or not 0 <= value < 1:  # type: ignore[operator]
+                raise GraphError(f"op {op!r}: rate must be a number in [0, 1), but got {value!r}")
+        elif name == "kernel" and isinstance(value, str) and "conv" in op:
+            continue  # "1x7": checked where it is read
+        elif type(value) is not int or value < 1:
             raise GraphError(f"op {op!r}: {name} must be a whole number of at least 1, but got {value!r}")
     try:
         return OPS[op](shape, **args)

@@ -29,6 +29,14 @@ class Task:
     input_shape: Shape = (3, 32, 32)
     classes: int = 10
 
+    def __post_init__(self) -> None:
+        sizes = tuple(self.input_shape)
+        if len(sizes) not in (1, 3) or any(type(size) is not int or size < 1 for size in sizes):
+            told = "input_shape must be (channels, height, width) or (channels,)"
+            raise GraphError(f"{told}, but got {self.input_shape!r}")
+        if type(self.classes) is not int or self.classes < 1:
+            raise GraphError(f"classes must be a whole number of at least 1, but got {self.classes!r}")
+
 
 class Step(NamedTuple):
     """One step of a network.
@@ -123,7 +131,7 @@ class _Planner:
         if len(shape) == 1 and op in ON_IMAGES:
             raise GraphError(f"step {name} ({op}): needs an image, but got a vector of {shape[0]} channels")
         index = self.emit(name, op, (steps[0],), expand(op, shape, args))
-        if op == "zero" or (op == "identity" and steps[0] in self.zeros):
+        if op == "zero" or steps[0] in self.zeros:  # an op fed by zeros is zero, as the canonical key has it
             self.zeros.add(index)
         return index
 

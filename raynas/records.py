@@ -9,7 +9,6 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from raynas.graph import Graph
@@ -100,18 +99,17 @@ class Architecture:
         """The graph's canonical key: equal networks have equal keys on every machine."""
         return self.graph.key
 
-    @cached_property
+    @property
     def hyperparameters(self) -> dict[str, Scalar]:
         """Name -> value of the hyperparameters that were searched jointly."""
         cut = len(HYPERPARAMETER)
-        return {a[cut:]: v for a, v in self.answers.items() if a.startswith(HYPERPARAMETER)}
+        return {a[cut:]: v for a, v in self.answers.items() if a[:cut] == HYPERPARAMETER}
 
-    @cached_property
+    @property
     def identity(self) -> str:
         """What makes two trials the same: the key, and the hyperparameters where there are any."""
-        if not any(address.startswith(HYPERPARAMETER) for address in self.answers):
-            return self.key
-        return self.key + json.dumps(self.hyperparameters, sort_keys=True)
+        searched = self.hyperparameters
+        return self.key + json.dumps(searched, sort_keys=True) if searched else self.key
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object; `raynas.spaces.from_json` inverts it."""
