@@ -34,7 +34,8 @@ from measuring import show, spread
 import raynas as rn
 from raynas.errors import Exhausted
 from raynas.records import FINISHED, Answers, Choose, Options, Proposal, Space, Strategy, Trial
-from raynas.spaces.decide import as_space, mutate, replay, sample
+from raynas.spaces.decide import mutate, replay, sample
+from raynas.spaces.function import as_space
 from raynas.spaces.nasbench201 import to_string
 
 TABLE = Path(__file__).resolve().parents[2] / "shared" / "data" / "nasbench201.parquet"

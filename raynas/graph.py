@@ -10,24 +10,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from raynas.canonical import canonical_key
 from raynas.errors import GraphError
-from raynas.ops import CONCAT, INPUT, MOTIF, OPS, SUM, Scalar
+from raynas.layers import Layer, Shape
+from raynas.ops import CODE, INPUT, JOINS, MOTIF, OPS, Scalar
 
 WIDTH, STRIDE = "$width", "$stride"
 """Stand, inside a motif, for the width and the stride of the node that references it."""
 
 STRUCTURE: Mapping[str, frozenset[str]] = {
     INPUT: frozenset(),
-    SUM: frozenset(),
-    CONCAT: frozenset(),
+    **{join: frozenset() for join in JOINS},
     MOTIF: frozenset({"name", "width", "stride"}),
+    CODE: frozenset({"function", "answers"}),
 }
 """The ops that are no layers, and the arguments that each must have."""
 
 Args = tuple[tuple[str, Scalar], ...]
+
+
+class Code(Protocol):
+    """Makes the layer that plain PyTorch code is, for an input of a given shape."""
+
+    def __call__(self, shape: Shape) -> Layer:
+        """The layer."""
 
 
 class Node(NamedTuple):
@@ -55,6 +63,7 @@ class Graph:
     # Kept once worked out, beside the fields: no part of the value.
     _key: ClassVar[str | None] = None
     _skeleton: ClassVar[_Skeleton | None] = None
+    _code: ClassVar[Code | None] = None
 
     @property
     def key(self) -> str:
@@ -83,6 +92,32 @@ class Graph:
         graph = Graph(self.nodes, self.output, tuple(sorted((*self.motifs, *motifs.items()))))
         object.__setattr__(graph, "_skeleton", self.skeleton)  # a search hashes these nodes once
         return graph
+
+    @classmethod
+    def of_code(cls, code: Code, function: str, answers: str) -> Graph:
+        """A network that is plain PyTorch code.
+
+        Args:
+            code: makes it.
+            function: name of the function that returns it.
+            answers: what the function was answered, as JSON with sorted keys: with the name, all that the key knows.
+        """
+        named = (("answers", answers), ("function", function))
+        graph = cls((Node(INPUT), Node(CODE, (0,), named), Node("classifier", (1,))), 2)
+        object.__setattr__(graph, "_code", code)
+        return graph
+
+    @property
+    def code(self) -> Code:
+        """What makes the network of `of_code`.
+
+        Raises:
+            GraphError: the graph was read from a file, which holds no code.
+        """
+        if self._code is None:
+            names = [dict(node.args)["function"] for node in self.nodes if node.op == CODE]
+            raise GraphError(f"the graph is code of function {', '.join(map(str, names))}: replay its answers there")
+        return self._code
 
     def motif(self, name: str) -> Graph:
         """The motif of that name.

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from raynas.errors import GraphError
 from raynas.graph import STRIDE, WIDTH, Graph
-from raynas.layers import BatchNorm, Conv, Layer, Linear, Resize, Shape
-from raynas.ops import CONCAT, INPUT, MOTIF, ON_IMAGES, SUM, Scalar, expand
+from raynas.layers import BatchNorm, Channels, Conv, Layer, Linear, Nearest, Pad, Resize, Shape
+from raynas.ops import CODE, CONCAT, CONCAT_PADDED, INPUT, JOINS, MOTIF, SUM, SUM_LIKE_FIRST, Scalar, expand, misfit
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Task:
     """What a network must take and answer.
 
     Attributes:
-        input_shape: (channels, height, width) of one input.
+        input_shape: of one input: (channels, height, width), (channels, length) or (features,).
         classes: number of classes.
     """
 
@@ -31,8 +31,8 @@ class Task:
 
     def __post_init__(self) -> None:
         sizes = tuple(self.input_shape)
-        if len(sizes) not in (1, 3) or any(type(size) is not int or size < 1 for size in sizes):
-            told = "input_shape must be (channels, height, width) or (channels,)"
+        if len(sizes) not in (1, 2, 3) or any(type(size) is not int or size < 1 for size in sizes):
+            told = "input_shape must be (channels, height, width), (channels, length) or (features,)"
             raise GraphError(f"{told}, but got {self.input_shape!r}")
         if type(self.classes) is not int or self.classes < 1:
             raise GraphError(f"classes must be a whole number of at least 1, but got {self.classes!r}")
@@ -115,8 +115,10 @@ class _Planner:
             elif op == MOTIF:
                 inner = {WIDTH: values["width"], STRIDE: values["stride"]}
                 at.append(self.unfold(graph.motif(str(values["name"])), f"{name}_", steps, inner))
-            elif op in (SUM, CONCAT):
+            elif op in JOINS:
                 at.append(self.join(name, op, steps))
+            elif op == CODE:
+                at.append(self.emit(name, op, (steps[0],), [graph.code(self.steps[steps[0]].shape)]))
             else:
                 at.append(self.apply(name, op, steps, values))
         return at[graph.output]
@@ -125,41 +127,65 @@ class _Planner:
         """Appends an op with one input."""
         if len(steps) != 1:
             raise GraphError(f"op {op!r} takes one input, but got {len(steps)}: join them by a sum or concat first")
-        if op == "classifier":
+        source = self.steps[steps[0]]
+        shape = source.shape
+        if op in ("classifier", "auxiliary"):
             args = {"classes": self.task.classes, **args}
-        shape = self.steps[steps[0]].shape
-        if len(shape) == 1 and op in ON_IMAGES:
-            raise GraphError(f"step {name} ({op}): needs an image, but got a vector of {shape[0]} channels")
+            if source.op == CODE and shape == (self.task.classes,):  # the code answers one value a class: logits
+                return steps[0]
+        needed = misfit(op, shape)
+        if needed:
+            raise GraphError(f"step {name} ({op}): needs {needed}, but got an input of shape {shape}")
         index = self.emit(name, op, (steps[0],), expand(op, shape, args))
         if op == "zero" or steps[0] in self.zeros:  # an op fed by zeros is zero, as the canonical key has it
             self.zeros.add(index)
         return index
 
     def join(self, name: str, op: str, steps: list[int]) -> int:
-        """Appends a sum or concatenation, its inputs fitted to each other."""
+        """Appends a join of branches, its inputs fitted to each other."""
         alive = [s for s in steps if s not in self.zeros]
         if op == SUM:
             steps = alive or steps[:1]
-        shapes = [self.steps[s].shape for s in alive or steps]
+        shapes = [self.steps[s].shape for s in (alive if op in (SUM, CONCAT) and alive else steps)]
         if len({len(shape) for shape in shapes}) > 1:
-            raise GraphError(f"step {name} ({op}): images and vectors cannot be joined, but got {shapes}")
-        size = tuple(min(lengths) for lengths in zip(*(shape[1:] for shape in shapes), strict=True))
-        channels = max(shape[0] for shape in shapes) if op == SUM else None
-        fitted = tuple(self.fit(f"{name}_{position}", step, size, channels) for position, step in enumerate(steps))
-        index = self.emit(name, op, fitted, ())
+            raise GraphError(f"step {name} ({op}): images, series and vectors cannot be joined, but got {shapes}")
+        axes = list(zip(*(shape[1:] for shape in shapes), strict=True))
+        fits: list[list[Layer]]
+        if op == SUM_LIKE_FIRST:
+            fits = [self.like(shapes[0], shape) for shape in shapes]
+        elif op == CONCAT_PADDED:
+            largest = tuple(max(lengths) for lengths in axes)
+            fits = [[Pad(largest)] if shape[1:] != largest else [] for shape in shapes]
+        else:
+            smallest = tuple(min(lengths) for lengths in axes)
+            channels = max(shape[0] for shape in shapes) if op == SUM else None
+            fits = [self.fit(self.steps[step].shape, smallest, channels) for step in steps]
+        fitted = tuple(
+            self.emit(f"{name}_{position}", "project", (step,), layers) if layers else step
+            for position, (step, layers) in enumerate(zip(steps, fits, strict=True))
+        )
+        index = self.emit(name, SUM if op == SUM_LIKE_FIRST else CONCAT if op == CONCAT_PADDED else op, fitted, ())
         if not alive:
             self.zeros.add(index)
         return index
 
-    def fit(self, name: str, step: int, size: Shape, channels: int | None) -> int:
-        """The step itself, or a projection of it to `size` and `channels`."""
-        shape = self.steps[step].shape
+    def fit(self, shape: Shape, size: Shape, channels: int | None) -> list[Layer]:
+        """What averages a branch down to `size` and projects it to `channels`."""
         layers: list[Layer] = []
         if shape[1:] != size:
-            layers.append(Resize((size[0], size[1])))
+            layers.append(Resize(size))
         if channels is not None and shape[0] != channels:
             if size:
-                layers += [Conv(shape[0], channels, (1, 1)), BatchNorm(channels)]
+                layers += [Conv(shape[0], channels, (1,) * len(size)), BatchNorm(channels, dims=len(size))]
             else:
                 layers.append(Linear(shape[0], channels))
-        return self.emit(name, "project", (step,), layers) if layers else step
+        return layers
+
+    def like(self, first: Shape, shape: Shape) -> list[Layer]:
+        """What gives a branch the shape of the first, without weights."""
+        layers: list[Layer] = []
+        if shape[1:] != first[1:]:
+            layers.append(Nearest(first[1:]))
+        if shape[0] != first[0]:
+            layers.append(Channels(first[0]))
+        return layers

@@ -62,6 +62,9 @@ class Choose(Protocol):
     def integer(self, address: str, low: int, high: int, *, log: bool = False) -> int:
         """A whole number in [low, high]."""
 
+    def at(self, prefix: str) -> Choose:
+        """The same, with every address under `prefix/`: to ask the questions of a part of the network."""
+
 
 @runtime_checkable
 class Space(Protocol):

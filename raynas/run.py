@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ from raynas.errors import ConfigError, StateError
 from raynas.graph import Graph
 from raynas.ledger import Ledger, Recorded
 from raynas.objectives import Constraint, Objective
-from raynas.records import FAILED, FINISHED, RUNNING, STOPPED, Architecture
+from raynas.records import FAILED, FINISHED, RUNNING, STOPPED, Architecture, Choose, Space
 from raynas.report.tables import write_tables
 
 if TYPE_CHECKING:
@@ -67,15 +67,18 @@ class Best:
     metrics: Mapping[str, float]
     folder: Path
 
-    def model(self) -> nn.Module:
+    def model(self, space: Space | Callable[[Choose], Any] | None = None) -> nn.Module:
         """The trained network: takes [B, C, H, W] pixels (uint8, or floats in [0, 1]), answers [B, classes] logits.
+
+        Args:
+            space: where the architecture comes from; needed where the network is plain PyTorch code of your own.
 
         Raises:
             StateError: the run has delivered no network, or its files are damaged.
         """
         from raynas.estimators.winner import open_model
 
-        return open_model(self.folder)
+        return open_model(self.folder, space)
 
 
 class Run:

@@ -33,7 +33,8 @@ from raynas.run import BEST, CHECKPOINTS, RESULT, SEARCH, Run, best_of
 from raynas.schedulers import Asha
 from raynas.seeds import seed_for
 from raynas.spaces import Cells
-from raynas.spaces.decide import as_space, replay, sample
+from raynas.spaces.decide import replay, sample
+from raynas.spaces.function import as_space
 from raynas.strategies import RegularizedEvolution
 
 

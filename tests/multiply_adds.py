@@ -5,18 +5,30 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from raynas.nn.tokens import Attention
+
+MAPS = nn.Conv1d | nn.Conv2d | nn.Linear
+
 
 def multiply_adds(network, task):
-    """Of all convolutions and linear maps that run on one input: their weights times the positions of their outputs."""
+    """Of all convolutions and linear maps that run on one input: their weights times the positions of their outputs.
+
+    Attention adds two products over all pairs of tokens.
+    """
     total = 0
 
     def count(module, _, output):
         nonlocal total
         weights = sum(p.numel() for p in module.parameters())
-        total += weights * output[0, 0].numel() if isinstance(module, nn.Conv2d) else weights
+        channels = module.out_features if isinstance(module, nn.Linear) else module.out_channels
+        total += weights * output[0].numel() // channels
 
-    modules = [module for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
-    hooks = [module.register_forward_hook(count) for module in modules]
+    def pairs(module, inputs, _):
+        nonlocal total
+        total += 2 * inputs[0].shape[2] ** 2 * module.outward.in_features
+
+    hooks = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, MAPS)]
+    hooks += [m.register_forward_hook(pairs) for m in network.modules() if isinstance(m, Attention)]
     network.eval()(torch.zeros(1, *task.input_shape))
     for hook in hooks:
         hook.remove()

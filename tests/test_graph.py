@@ -149,7 +149,7 @@ class TestDamagedJson:
             ({"nodes": [INPUT], "output": -1}, "output must be one of the 1 nodes before, but got -1"),
             ({"nodes": [INPUT], "output": "0"}, "output must be one of the 1 nodes before, but got '0'"),
             ({"nodes": [INPUT], "output": True}, "output must be one of the 1 nodes before, but got True"),
-            ({"nodes": [INPUT, ["cnv", [0]]], "output": 0}, "node 1: unknown op 'cnv'; known: avg_pool, "),
+            ({"nodes": [INPUT, ["cnv", [0]]], "output": 0}, "node 1: unknown op 'cnv'; known: activation, "),
             ({"nodes": [INPUT, [["conv"], [0]]], "output": 0}, "node 1: unknown op \\['conv'\\]"),
             ({"nodes": [INPUT, ["conv", [1]]], "output": 0}, "an input must be one of the 1 nodes .* but got 1"),
             ({"nodes": [INPUT, ["conv", [-1]]], "output": 0}, "an input must be one of the 1 nodes .* but got -1"),
@@ -182,7 +182,7 @@ class TestBuilder:
     @pytest.mark.parametrize(
         ("write", "told"),
         [
-            (lambda g: g.add("conv_3x3", 0), "node 1: unknown op 'conv_3x3'; known: avg_pool"),
+            (lambda g: g.add("conv_3x3", 0), "node 1: unknown op 'conv_3x3'; known: activation"),
             (lambda g: g.add("conv", 1, channels=3), "node 1 \\(conv\\): an input must be .* but got 1"),
             (lambda g: g.add("conv", "x", channels=3), "node 1 \\(conv\\): an input must be .* but got 'x'"),
             (lambda g: g.add("conv", 0, channels=(3,)), "argument 'channels' must be a JSON scalar, but got \\(3,\\)"),

@@ -21,7 +21,8 @@ from raynas.loop import ALIKE, Loop
 from raynas.objectives import Constraint, Objective
 from raynas.plan import Task
 from raynas.records import FAILED, FINISHED, RUNNING, STOPPED, Measurement, Proposal
-from raynas.spaces.decide import as_space, sample
+from raynas.spaces.decide import sample
+from raynas.spaces.function import as_space
 
 SPACE = spaces.NasBench201(width=4, repeats=1)
 TASK = Task((1, 8, 8), 10)

@@ -61,7 +61,9 @@ class TestFitting:
         assert network.steps[-1].shape == (10,)
 
     def test_images_and_vectors_are_not_joined(self):
-        with pytest.raises(GraphError, match=r"step 2 \(sum\): images and vectors .* but got \[\(3,\), \(3, 9, 7\)\]"):
+        with pytest.raises(
+            GraphError, match=r"step 2 \(sum\): images, series and vectors .* but got \[\(3,\), \(3, 9, 7\)\]"
+        ):
             planned(lambda g, x: g.add("sum", g.add("global_pool", x), x))
 
     def test_zeros_do_not_shape_a_sum(self):
@@ -159,13 +161,21 @@ class TestRefused:
             planned(lambda g, x: conv(g, x, channels))
 
     def test_an_argument_that_the_op_does_not_take(self):
-        with pytest.raises(GraphError, match="op 'conv' takes channels, kernel, stride, but got {'chanels': 3}"):
+        with pytest.raises(
+            GraphError, match="op 'conv' takes channels, kernel, stride, groups, bias, but got {'chanels': 3}"
+        ):
             planned(lambda g, x: g.add("conv", x, chanels=3))
 
-    @pytest.mark.parametrize("op", ["max_pool", "bn_relu", "global_pool"])
+    @pytest.mark.parametrize("op", ["max_pool", "global_pool", "squeeze_excite"])
     def test_a_vector_where_an_image_is_needed(self, op):
-        with pytest.raises(GraphError, match=rf"step 2 \({op}\): needs an image, but got a vector of 3 channels"):
+        told = rf"step 2 \({op}\): needs an image or a series, but got an input of shape \(3,\)"
+        with pytest.raises(GraphError, match=told):
             planned(lambda g, x: g.add(op, g.add("global_pool", x)))
+
+    def test_an_image_where_tokens_are_needed(self):
+        told = r"step 1 \(attention\): needs tokens \(channels, length\), but got an input of shape \(3, 9, 7\)"
+        with pytest.raises(GraphError, match=told):
+            planned(lambda g, x: g.add("attention", x, heads=1, width=4))
 
     def test_an_unknown_motif(self):
         with pytest.raises(GraphError, match="unknown motif 'cell'; known: none"):

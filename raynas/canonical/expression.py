@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
 
-from raynas.ops import CONCAT, INPUT, SUM, WEIGHTLESS
+from raynas.ops import CONCAT, CONCAT_PADDED, INPUT, JOINS, KEEPS_CHANNELS, SUM, SUM_LIKE_FIRST, WEIGHTLESS
 
 Args = tuple[tuple[str, object], ...]
 NodeLike = tuple[str, tuple[int, ...], Args]
@@ -28,7 +28,10 @@ SHARED = WEIGHTLESS | {"zero", "times"}
 TRANSPARENT = frozenset({"identity", SUM})
 """Ops that, on one input, are that input."""
 
-KEEPS_CHANNELS = SHARED | TRANSPARENT | {"dropout", "bn_relu"}
+UNORDERED = frozenset({CONCAT, CONCAT_PADDED})
+"""Joins whose inputs have no order, unless a sum lines their channels up."""
+
+LINES_UP = KEEPS_CHANNELS | TRANSPARENT | {"times"}
 """Ops whose every output channel comes from the same channel of each input."""
 
 
@@ -112,7 +115,7 @@ class Expression:
         if len(alive) < len(sources):  # a zero among others fills channels: how many, is all it is
             widths = _widths(self._nodes[: len(self.values)])
             sources = [s if s[0] else self._term("zero", widths[i], ()) for s, i in zip(sources, inputs, strict=True)]
-        ordered = op != CONCAT or len(self.values) in _lined_up(self._nodes)
+        ordered = op not in UNORDERED or len(self.values) in _lined_up(self._nodes)
         if not ordered:
             sources.sort(key=lambda value: value[1])
             self.unordered.add(len(self.names))
@@ -138,7 +141,8 @@ def _lined_up(nodes: Sequence[NodeLike]) -> set[int]:
     found: set[int] = set()
     for index in reversed(range(len(nodes))):
         op, inputs, _ = nodes[index]
-        if (op == SUM and len(inputs) > 1) or (index in found and (op in KEEPS_CHANNELS or op == CONCAT)):
+        joins = op in (SUM, SUM_LIKE_FIRST) and len(inputs) > 1
+        if joins or (index in found and (op in LINES_UP or op in JOINS)):
             found.update(inputs)
     return found
 
@@ -153,7 +157,9 @@ def _widths(nodes: Sequence[NodeLike]) -> list[bytes]:
             width = _name("width", (("channels", channels),))
         elif op == INPUT:
             width = _name("width", (("position", _position(nodes, index)),))
-        elif op in KEEPS_CHANNELS:
+        elif op == SUM_LIKE_FIRST:
+            width = widths[inputs[0]]
+        elif op in LINES_UP and op not in ("flatten", "series"):
             width = below[0] if len(set(below)) == 1 else _name("max", (), *sorted(set(below)))
         else:
             width = _name(op, args, *below)

@@ -21,7 +21,8 @@ from raynas.recipe import load_recipe
 from raynas.run import Run
 from raynas.schedulers import Asha
 from raynas.search import Search
-from raynas.spaces.decide import as_space, sample
+from raynas.spaces.decide import sample
+from raynas.spaces.function import as_space
 from raynas.strategies import RegularizedEvolution
 
 PARTS = ("space", "strategy", "estimator", "scheduler", "data")

@@ -34,6 +34,7 @@ class Train:
         warmup_epochs: linear warm-up.
         label_smoothing: in [0, 1).
         clip: largest gradient norm; 0: no clipping.
+        auxiliary: weight of the loss of auxiliary heads, where a network has some.
         amp: bfloat16 autocast on a GPU that has it.
         crop: random crops from images padded by so many pixels; 0: none.
         flip: mirror half of the images.
@@ -51,6 +52,7 @@ class Train:
     warmup_epochs: float = 0.0
     label_smoothing: float = 0.0
     clip: float = 5.0
+    auxiliary: float = 0.4
     amp: bool = True
     crop: int = 0
     flip: bool = False
@@ -85,6 +87,7 @@ class Train:
             ("warmup_epochs", 0 <= self.warmup_epochs < self.epochs, "at least 0 and below epochs"),
             ("label_smoothing", 0 <= self.label_smoothing < 1, "in [0, 1)"),
             ("clip", 0 <= self.clip < math.inf, "at least 0"),
+            ("auxiliary", 0 <= self.auxiliary < math.inf, "at least 0"),
             ("crop", self.crop >= 0, "at least 0"),
             ("cutout", self.cutout >= 0, "at least 0"),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,9 @@ from raynas.estimators.training import STATE
 from raynas.graph import Graph
 from raynas.nn import checkpoint, training
 from raynas.plan import Task
-from raynas.records import Architecture
+from raynas.records import Architecture, Choose, Space
+from raynas.spaces.decide import replay
+from raynas.spaces.function import as_space
 
 if TYPE_CHECKING:
     from raynas.estimators.train import Train
@@ -49,8 +52,12 @@ def deliver(recipe: Train, architecture: Architecture, folder: str, out: str) ->
     return {"test_accuracy": accuracy, "test_loss": loss}
 
 
-def open_model(folder: Path) -> nn.Module:
+def open_model(folder: Path, space: Space | Callable[[Choose], Any] | None = None) -> nn.Module:
     """The network that `deliver` wrote, in evaluation mode.
+
+    Args:
+        folder: that `deliver` wrote to.
+        space: where the architecture comes from; needed where the network is plain PyTorch code, which no file holds.
 
     Returns:
         A plain module that takes [B, C, H, W] pixels (uint8, or floats in [0, 1]) and answers [B, classes] logits.
@@ -61,7 +68,8 @@ def open_model(folder: Path) -> nn.Module:
     try:
         told: dict[str, Any] = json.loads((folder / ARCHITECTURE).read_text())
         task = Task(tuple(told["input_shape"]), len(told["classes"]))
-        model = classifier(Graph.from_json(told["graph"]), task, told["mean"], told["std"])
+        graph = replay(as_space(space), told["answers"]).graph if space else Graph.from_json(told["graph"])
+        model = classifier(graph, task, told["mean"], told["std"])
         tensors, meta = checkpoint.read(folder / WEIGHTS)
         if meta["key"] != told["key"]:
             raise ValueError(f"{WEIGHTS} belongs to architecture {meta['key']}, {ARCHITECTURE} tells {told['key']}")

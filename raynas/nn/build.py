@@ -12,13 +12,15 @@ from raynas.nn.modules import module
 from raynas.ops import CONCAT, SUM
 from raynas.plan import Plan, Task, plan
 from raynas.records import Answers, Choose, Space
-from raynas.spaces.decide import as_space, replay
+from raynas.spaces.decide import replay
+from raynas.spaces.function import as_space
 
 
 class Network(nn.Module):
     """A plan with weights. Runs the steps in order and lets go of each value after its last use.
 
-    Input [B, *task.input_shape] floats, output [B, task.classes] logits.
+    Input [B, *task.input_shape] floats, output [B, task.classes] logits. While training, a network with auxiliary heads
+    answers a tuple: the logits, and those of each head (as torchvision's networks do).
     """
 
     def __init__(self, network: Plan) -> None:
@@ -26,6 +28,7 @@ class Network(nn.Module):
         self.plan = network
         self.steps = nn.ModuleDict()
         last_use = {source: index for index, step in enumerate(network.steps) for source in step.inputs}
+        self._heads = tuple(index for index, step in enumerate(network.steps) if step.op == "auxiliary")
         program: list[tuple[str, int, tuple[int, ...], tuple[int, ...]]] = []
         for index, step in enumerate(network.steps):
             if not step.inputs:
@@ -38,9 +41,10 @@ class Network(nn.Module):
             program.append((kind or step.name, index, step.inputs, done))
         self._program = program
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
         """[B, C, H, W] -> [B, classes]."""
         values: dict[int, Tensor] = {0: x}
+        heads = self._heads if self.training else ()
         for kind, index, inputs, done in self._program:
             if kind == SUM:
                 total = values[inputs[0]]
@@ -49,11 +53,12 @@ class Network(nn.Module):
                 values[index] = total
             elif kind == CONCAT:
                 values[index] = torch.cat([values[source] for source in inputs], dim=1)
-            else:
+            elif self.training or index not in self._heads:
                 values[index] = self.steps[kind](values[inputs[0]])
             for source in done:
                 del values[source]
-        return values[len(self.plan.steps) - 1]
+        logits = values[len(self.plan.steps) - 1]
+        return (logits, *[values[index] for index in heads]) if heads else logits
 
 
 def build(graph: Graph, task: Task) -> Network:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn, optim
 from torch.nn import functional as F
 
+from raynas.nn.modules import DropPath
 from raynas.seeds import seed_for
 
 
@@ -63,6 +64,10 @@ class Recipe(Protocol):
     @property
     def clip(self) -> float:
         """Largest gradient norm; 0: no clipping."""
+
+    @property
+    def auxiliary(self) -> float:
+        """Weight of the loss of auxiliary heads."""
 
     @property
     def amp(self) -> bool:
@@ -145,6 +150,9 @@ def train_epoch(
     torch.manual_seed(seed_for(seed, "layers", epoch))  # dropout
     use_amp = recipe.amp and device.type == "cuda" and torch.cuda.is_bf16_supported()
     model.train()
+    for part in model.modules():
+        if isinstance(part, DropPath):
+            part.progress = epoch / recipe.epochs  # linear, as DARTS has it
     total, seen = torch.zeros((), device=device), 0
     parameters = list(model.parameters())
     steps = math.ceil(len(data.labels) / recipe.batch_size)
@@ -154,7 +162,12 @@ def train_epoch(
             group["lr"] = rate
         images = augment(data.images[index], noise).contiguous(memory_format=torch.channels_last)
         with torch.autocast("cuda", torch.bfloat16) if use_amp else nullcontext():
-            loss = F.cross_entropy(model(images), data.labels[index], label_smoothing=recipe.label_smoothing)
+            answered = model(images)
+            logits, heads = (answered[0], answered[1:]) if isinstance(answered, tuple) else (answered, ())
+            loss = F.cross_entropy(logits, data.labels[index], label_smoothing=recipe.label_smoothing)
+            for head in heads:
+                beside = F.cross_entropy(head, data.labels[index], label_smoothing=recipe.label_smoothing)
+                loss = loss + recipe.auxiliary * beside
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it without types
         if recipe.clip:

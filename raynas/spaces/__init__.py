@@ -8,7 +8,6 @@ from raynas.spaces.cell import Cells as cells
 from raynas.spaces.chain import Chain
 from raynas.spaces.chain import Chain as chain
 from raynas.spaces.decide import (
-    FunctionSpace,
     count,
     crossover,
     enumerate_space,
@@ -18,6 +17,7 @@ from raynas.spaces.decide import (
     replay,
     sample,
 )
+from raynas.spaces.function import FunctionSpace
 from raynas.spaces.nasbench201 import NasBench201
 from raynas.spaces.nasbench201 import NasBench201 as nasbench201
 

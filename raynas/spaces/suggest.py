@@ -11,7 +11,8 @@ from typing import Any, Protocol
 from raynas.graph import Graph
 from raynas.ops import Scalar
 from raynas.records import Architecture, Choose, Domain, Options, Real, Space
-from raynas.spaces.decide import Answering, as_space
+from raynas.spaces.asking import Answering
+from raynas.spaces.function import as_space
 
 
 class OptunaTrial(Protocol):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from raynas.errors import ConfigError
 from raynas.objectives import Objectives
 from raynas.records import RUNNING, Architecture, Proposal, Space, Trial
-from raynas.spaces.decide import Edits, changed
+from raynas.spaces.decide import Edited, Edits, changed, edits_of
 from raynas.strategies.fresh import TRIES, Fresh
 
 PATIENCE = 8
@@ -58,7 +58,7 @@ class Individual(NamedTuple):
     fitness: tuple[float, float]
     architecture: Architecture
     trial: int
-    edits: Edits
+    edits: Edits | Edited
 
 
 class EvolutionProposer:
@@ -95,7 +95,8 @@ class EvolutionProposer:
         """A finished or stopped trial joins the population and the oldest leaves; a failed one never joins."""
         if trial.status != RUNNING and trial.score is not None:
             fitness = (trial.budget, trial.score)
-            self.population.append(Individual(fitness, trial.architecture, trial.id, Edits(trial.architecture)))
+            edits = edits_of(self.space, trial.architecture)
+            self.population.append(Individual(fitness, trial.architecture, trial.id, edits))
 
     def _tournament(self) -> Individual:
         random, members = self.rng.random, self.population

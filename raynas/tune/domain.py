@@ -17,7 +17,9 @@ from ray.tune.search.sample import Domain, Sampler
 from raynas.errors import ConfigError, SpaceError
 from raynas.graph import Graph
 from raynas.records import Choose, Integer, Options, Space
-from raynas.spaces.decide import Answering, as_space, replay, sample
+from raynas.spaces.asking import Answering
+from raynas.spaces.decide import replay, sample
+from raynas.spaces.function import as_space
 
 
 class ArchitectureSampler(Sampler):

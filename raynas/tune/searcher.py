@@ -18,7 +18,7 @@ from raynas.ledger import Event
 from raynas.loop import Loop
 from raynas.objectives import Objective
 from raynas.records import HYPERPARAMETER, Choose, Measurement, Space, Strategy, Trial, usable
-from raynas.spaces.decide import as_space
+from raynas.spaces.function import as_space
 from raynas.tune.domain import ArchitectureDomain
 
 

@@ -20,7 +20,8 @@ from raynas.graph import GraphBuilder
 from raynas.nn import checkpoint, training
 from raynas.plan import Task
 from raynas.records import Architecture, Context
-from raynas.spaces.decide import as_space, replay, sample
+from raynas.spaces.decide import replay, sample
+from raynas.spaces.function import as_space
 
 SPACE = spaces.NasBench201(width=4, repeats=1)
 CELL = dict(
@@ -101,6 +102,7 @@ class TestSettings:
             ("clip", [-1, math.nan, math.inf]),
             ("amp", [1, "yes", None]),
             ("flip", [1, "false"]),
+            ("auxiliary", [-0.1, math.nan, math.inf]),
             ("crop", [-1, 2.5, True]),
             ("cutout", [-1, 4.0]),
         ],
@@ -133,7 +135,7 @@ class TestSettings:
 
     @pytest.mark.parametrize("name", ["lrr", "epochs", "data", "metrics"])
     def test_not_everything_can_be_searched(self, name):
-        with pytest.raises(ConfigError, match=f"train/{name} is no hyperparameter; known: amp, batch_size, clip"):
+        with pytest.raises(ConfigError, match=f"train/{name} is no hyperparameter; known: amp, auxiliary, batch_size"):
             Train().with_hyperparameters(architecture(**{name: 1}))
 
     @pytest.mark.parametrize(("name", "value"), [("lr", -1.0), ("optimizer", "adam"), ("batch_size", 16.0)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from raynas import layers as L
@@ -26,15 +27,60 @@ LAYERS = [
     L.FactorizedReduce(4, 5),
     L.BatchNorm(4),
     L.BatchNorm(4, affine=False),
-    L.Relu(),
+    L.Activation(),
     L.Identity(),
     L.Dropout(0.3),
     L.Zero(),
     L.Zero(2),
     L.Zero(3),
     *[L.Pool(kind, kernel, stride) for kind in ("max", "avg") for kernel in (2, 3, 5) for stride in (1, 2)],
+    *[
+        L.Pool("max", kernel, stride, padding)
+        for kernel in (2, 3)
+        for stride in (1, 2, 3)
+        for padding in ("valid", "ceil")
+    ],
+    L.Conv(4, 6, (1, 7), (1, 2)),
+    L.Conv(4, 6, (1, 1), 1, padded=False),
     L.Resize((1, 1)),
     L.GlobalPool(),
+    L.Flatten(),
+    L.Series(),
+    L.Tokens(),
+    L.Pad((9, 11)),
+    L.Nearest((3, 9)),
+    L.Channels(2),
+    L.Channels(7),
+    L.Linear(4, 3, bias=False),
+    L.LayerNorm(4),
+    L.SqueezeExcite(4, 2),
+    L.SqueezeExcite(4, 3, "silu", "hardsigmoid"),
+    L.DropPath(0.5),
+    *[L.Activation(kind) for kind in L.ACTIVATIONS],
+]
+SERIES = [
+    L.Conv(4, 6, (3,), 2),
+    L.FactorizedReduce(4, 5, 1),
+    L.BatchNorm(4, dims=1),
+    L.Zero(2),
+    L.Pool("max", 3, 2),
+    L.Pool("max", 3, 2, "ceil"),
+    L.Pool("avg", 3, 2),
+    L.Resize((1,)),
+    L.GlobalPool(),
+    L.Flatten(),
+    L.Series(),
+    L.Tokens(),
+    L.Pad((9,)),
+    L.Nearest((3,)),
+    L.Channels(7),
+    L.Linear(4, 3),
+    L.LayerNorm(4),
+    L.SqueezeExcite(4, 2),
+    L.DropPath(0.5),
+    L.ClassToken(4),
+    L.TakeToken(),
+    L.Attention(4, 2, 3),
 ]
 
 
@@ -46,7 +92,43 @@ def test_shapes_and_parameters_are_as_described(layer, size):
     assert tuple(built(torch.randn(2, 4, *size)).shape[1:]) == layer.out((4, *size))
 
 
-@pytest.mark.parametrize("layer", [L.Linear(4, 3), L.Zero(2), L.Dropout(0.1), L.Identity(), L.Relu()], ids=str)
+@pytest.mark.parametrize("length", [1, 2, 7])
+@pytest.mark.parametrize("layer", SERIES, ids=str)
+def test_series_and_tokens(layer, length):
+    built = module(layer)
+    assert sum(p.numel() for p in built.parameters()) == layer.params
+    assert tuple(built(torch.randn(2, 4, length)).shape[1:]) == layer.out((4, length))
+
+
+def test_positions_are_added():
+    built = module(L.Positions(4, 7))
+    assert sum(p.numel() for p in built.parameters()) == L.Positions(4, 7).params == 28
+    x = torch.randn(2, 4, 7)
+    assert torch.allclose(built(x) - x, built.vectors.T.expand(2, 4, 7), atol=1e-6)
+
+
+def test_attention_is_that_of_torch():
+    ours, theirs = module(L.Attention(8, 2, 4)), nn.MultiheadAttention(8, 2, batch_first=True)
+    ours.inward.load_state_dict({"weight": theirs.in_proj_weight, "bias": theirs.in_proj_bias})
+    ours.outward.load_state_dict(theirs.out_proj.state_dict())
+    x = torch.randn(3, 5, 8)
+    assert torch.allclose(ours(x.transpose(1, 2)).transpose(1, 2), theirs(x, x, x)[0], atol=1e-6)
+
+
+def test_drop_path_drops_whole_samples_and_keeps_the_mean():
+    built = module(L.DropPath(0.5))
+    x = torch.ones(4000, 3, 2, 2)
+    for progress in (1.0, 0.5):
+        built.progress = progress
+        dropped = built(x)
+        kept = dropped[:, 0, 0, 0] > 0
+        assert torch.equal(dropped, dropped[:, :1, :1, :1].expand_as(x))
+        assert abs(float(kept.float().mean()) - (1 - 0.5 * progress)) < 0.05
+        assert abs(float(dropped.mean()) - 1) < 0.05
+    assert torch.equal(built.eval()(x), x)
+
+
+@pytest.mark.parametrize("layer", [L.Linear(4, 3), L.Zero(2), L.Dropout(0.1), L.Identity(), L.Activation()], ids=str)
 def test_vectors(layer):
     built = module(layer)
     assert sum(p.numel() for p in built.parameters()) == layer.params

@@ -30,7 +30,9 @@ from raynas.graph import Graph
 from raynas.nn import build
 from raynas.plan import Task, plan
 from raynas.records import Architecture, Options, Space
-from raynas.spaces.decide import as_space, contains, replay
+from raynas.spaces.decide import replay
+from raynas.spaces.domains import contains
+from raynas.spaces.function import as_space
 
 TASKS = [Task((1, 8, 8), 10), Task((3, 32, 32), 10), Task((1, 28, 28), 100), Task((3, 7, 5), 2)]
 

@@ -18,19 +18,10 @@ from space_contract import SpaceContract
 from raynas import spaces
 from raynas.errors import ArchitectureError, RaynasError, SpaceError
 from raynas.records import Integer, Options, Real
-from raynas.spaces.decide import (
-    MAX_QUESTIONS,
-    Answering,
-    Edits,
-    FunctionSpace,
-    as_space,
-    changed,
-    complete,
-    contains,
-    draw,
-    redraw,
-    replay,
-)
+from raynas.spaces.asking import MAX_QUESTIONS, Answering
+from raynas.spaces.decide import Edits, changed, complete, replay
+from raynas.spaces.domains import contains, draw, redraw
+from raynas.spaces.function import FunctionSpace, as_space
 
 
 class TestEverything(SpaceContract):
@@ -302,7 +293,9 @@ class TestHostileSpaces:
         def nothing(choose):
             choose("q", (1, 2))
 
-        with pytest.raises(SpaceError, match="space 'nothing' must decide a Graph, but got None"):
+        with pytest.raises(
+            SpaceError, match="'nothing' must return a Graph, a torch module or a list of modules, but got 'NoneType'"
+        ):
             spaces.sample(as_space(nothing), Random(0))
 
 

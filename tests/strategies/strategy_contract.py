@@ -13,7 +13,8 @@ from raynas.errors import Exhausted
 from raynas.graph import GraphBuilder
 from raynas.objectives import Objective
 from raynas.records import FAILED, FINISHED, RUNNING, STOPPED, Measurement, Proposer, Strategy, Trial
-from raynas.spaces.decide import as_space, enumerate_space, replay
+from raynas.spaces.decide import enumerate_space, replay
+from raynas.spaces.function import as_space
 
 SCORE = (Objective("val_accuracy"),)
 
