@@ -18,6 +18,7 @@ from raynas.spaces.decide import (
     sample,
 )
 from raynas.spaces.function import FunctionSpace
+from raynas.spaces.known import known
 from raynas.spaces.nasbench201 import NasBench201
 from raynas.spaces.nasbench201 import NasBench201 as nasbench201
 
@@ -33,6 +34,7 @@ __all__ = [
     "darts",
     "enumerate_space",
     "from_json",
+    "known",
     "mutate",
     "nasbench201",
     "neighbours",

@@ -1,0 +1,39 @@
+"""Known networks as points of the spaces: `known("darts_v2")`.
+
+To begin a search with, to compare with, or to check a space by: built at the published size each has exactly the
+published parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from raynas.errors import unknown
+from raynas.records import Answers, Architecture, Space
+from raynas.spaces.decide import replay
+from raynas.spaces.known import cells
+
+Point = tuple[Space, Answers]
+
+KNOWN: Mapping[str, Callable[[], Point]] = {
+    "darts_v1": cells.darts_v1,
+    "darts_v2": cells.darts_v2,
+}
+"""Name -> the space at the published size, and the network's answers in it."""
+
+
+def known(name: str, space: Space | None = None) -> Architecture:
+    """A known network.
+
+    Args:
+        name: one of KNOWN.
+        space: another size of its space; by default the published one.
+
+    Raises:
+        ConfigError: the name is unknown.
+        ArchitectureError: the network is no point of `space`.
+    """
+    if name not in KNOWN:
+        raise unknown("network", name, KNOWN)
+    published, answers = KNOWN[name]()
+    return replay(space or published, answers)
