@@ -21,6 +21,7 @@ SPACES: Mapping[str, Factory] = {
     "chain": spaces.chain,
     "darts": spaces.darts,
     "nasbench201": spaces.nasbench201,
+    "skip_chain": spaces.skip_chain,
 }
 STRATEGIES: Mapping[str, Factory] = {"evolution": RegularizedEvolution, "random": RandomSearch}
 ESTIMATORS: Mapping[str, Factory] = {"train": Train}
@@ -41,6 +42,7 @@ _TYPES: Mapping[str, type] = {
         spaces.Cells,
         spaces.Chain,
         spaces.NasBench201,
+        spaces.SkipChain,
         RandomSearch,
         RegularizedEvolution,
         Train,

@@ -21,12 +21,15 @@ from raynas.spaces.function import FunctionSpace
 from raynas.spaces.known import known
 from raynas.spaces.nasbench201 import NasBench201
 from raynas.spaces.nasbench201 import NasBench201 as nasbench201
+from raynas.spaces.skip_chain import SkipChain, zoph_le
+from raynas.spaces.skip_chain import SkipChain as skip_chain
 
 __all__ = [
     "Cells",
     "Chain",
     "FunctionSpace",
     "NasBench201",
+    "SkipChain",
     "cells",
     "chain",
     "count",
@@ -40,4 +43,6 @@ __all__ = [
     "neighbours",
     "replay",
     "sample",
+    "skip_chain",
+    "zoph_le",
 ]

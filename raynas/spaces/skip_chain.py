@@ -1,0 +1,104 @@
+"""Chains of convolutions with skip connections by anchors: the space of the first search by reinforcement learning.
+
+Zoph & Le 2017, "Neural Architecture Search with Reinforcement Learning", https://arxiv.org/abs/1611.01578, sections 3.2
+and 3.3. A layer is a convolution with batch norm and ReLU; its anchor says for each earlier layer whether that feeds
+it. Inputs are concatenated in depth, and what does not fit is repaired as the paper has it: a layer that nothing feeds
+takes the image; layers that feed nothing are concatenated for the classifier; small inputs are padded with zeros. With
+`zoph_le()` sizes, 15 layers, the space has 5.0e58 answers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from raynas.errors import ConfigError
+from raynas.graph import Graph, GraphBuilder
+from raynas.ops import CONCAT_PADDED
+from raynas.records import Choose
+
+
+@dataclass(frozen=True)
+class SkipChain:
+    """The space. The defaults suit small images on a CPU; `zoph_le()` has the published sizes.
+
+    Attributes:
+        min_layers: fewest layers.
+        max_layers: most layers.
+        heights: of a filter.
+        widths: of a filter.
+        filters: how many a layer has.
+        strides: vertical and horizontal strides to choose from; (1,) asks nothing.
+    """
+
+    min_layers: int = 2
+    max_layers: int = 5
+    heights: tuple[int, ...] = (1, 3, 5, 7)
+    widths: tuple[int, ...] = (1, 3, 5, 7)
+    filters: tuple[int, ...] = (8, 12, 16, 24)
+    strides: tuple[int, ...] = (1, 2)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.min_layers <= self.max_layers:
+            raise ConfigError(
+                f"1 <= min_layers <= max_layers must hold, but got ({self.min_layers}, {self.max_layers})"
+            )
+        for field in ("heights", "widths", "filters", "strides"):
+            values = getattr(self, field)
+            if not values or min(values) < 1:
+                raise ConfigError(f"{field} must be positive, but got {values!r}")
+        for field in ("heights", "widths"):
+            if any(length % 2 == 0 for length in getattr(self, field)):
+                raise ConfigError(f"{field} must be odd, but got {getattr(self, field)!r}")
+
+    @property
+    def name(self) -> str:
+        """As on the command line."""
+        return "skip_chain"
+
+    def decide(self, choose: Choose) -> Graph:
+        """Asks for the depth where it is open, then layer by layer for the filters, the strides and the anchor."""
+        depth = self.max_layers
+        if self.min_layers < self.max_layers:
+            depth = choose("layers", tuple(range(self.min_layers, self.max_layers + 1)))
+        g = GraphBuilder()
+        image = g.input()
+        layers: list[int] = []
+        consumed: set[int] = set()
+        for layer in range(depth):
+            ask = choose.at(f"layer{layer}")
+            height, width = ask("height", self.heights), ask("width", self.widths)
+            filters = ask("filters", self.filters)
+            strides = (1, 1)
+            if self.strides != (1,):
+                strides = ask("stride_height", self.strides), ask("stride_width", self.strides)
+            feeding = [earlier for earlier in range(layer) if ask(f"from{earlier}", (False, True))]
+            consumed.update(feeding)
+            x = _together(g, [layers[i] for i in feeding] or [image])
+            layers.append(
+                g.add("conv_bn_relu", x, channels=filters, kernel=_sides(height, width), stride=_sides(*strides))
+            )
+        loose = [node for layer, node in enumerate(layers) if layer not in consumed]
+        return g.build(g.add("classifier", _together(g, loose)))
+
+    def count(self) -> int:
+        """Sum over depths of the product over layers."""
+        total, product = 0, 1
+        choices = len(self.heights) * len(self.widths) * len(self.filters) * len(self.strides) ** 2
+        for layer in range(self.max_layers):
+            product *= choices * 2**layer
+            total += product * (layer + 1 >= self.min_layers)
+        return total
+
+
+def zoph_le(*, layers: int = 15, strides: bool = False) -> SkipChain:
+    """The space at the published sizes: 15 layers without strides, or with predicted strides (in the paper 20)."""
+    return SkipChain(layers, layers, filters=(24, 36, 48, 64), strides=(1, 2, 3) if strides else (1,))
+
+
+def _together(g: GraphBuilder, nodes: list[int]) -> int:
+    return g.add(CONCAT_PADDED, *nodes) if len(nodes) > 1 else nodes[0]
+
+
+def _sides(height: int, width: int) -> int | str:
+    """A kernel or stride as ops take it."""
+    return height if height == width else f"{height}x{width}"
