@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from raynas.graph import Graph
+from raynas.memory import training_memory
 from raynas.plan import Plan, Task, plan
 
-STATIC_METRICS = ("params_m", "flops_m")
-"""Metrics that the `Graph` alone decides: constraints on them are checked before a GPU is used."""
+STATIC_METRICS = ("params_m", "flops_m", "memory_mb")
+"""Metrics that the `Graph` and the task alone decide: constraints on them are checked before a GPU is used."""
 
 
 @dataclass(frozen=True)
@@ -17,19 +18,21 @@ class Cost:
 
     Attributes:
         params: trainable weights.
-        flops: multiply-adds of one input (the convention of raynas/layers.py).
+        flops: multiply-adds of one input (the convention of raynas/layers).
+        memory: bytes at the peak of a training step of the task's batch size, by SGD with momentum.
     """
 
     params: int
     flops: int
+    memory: int
 
     def metrics(self) -> dict[str, float]:
-        """`params_m` and `flops_m`, in millions."""
-        return {"params_m": self.params / 1e6, "flops_m": self.flops / 1e6}
+        """`params_m` and `flops_m` in millions, `memory_mb` in millions of bytes."""
+        return {"params_m": self.params / 1e6, "flops_m": self.flops / 1e6, "memory_mb": self.memory / 1e6}
 
 
 def cost(graph: Graph, task: Task) -> Cost:
-    """Parameters and multiply-adds of the network that `graph` is for `task`."""
+    """What the network that `graph` is for `task` costs."""
     return cost_of_plan(plan(graph, task))
 
 
@@ -44,4 +47,4 @@ def cost_of_plan(network: Plan) -> Cost:
             params += layer.params
             flops += layer.flops(shape)
             shape = layer.out(shape)
-    return Cost(params, flops)
+    return Cost(params, flops, training_memory(network, network.task.batch_size))

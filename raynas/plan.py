@@ -24,18 +24,22 @@ class Task:
     Attributes:
         input_shape: of one input: (channels, height, width), (channels, length) or (features,).
         classes: number of classes.
+        batch_size: inputs of a training step, for the memory that it takes.
     """
 
     input_shape: Shape = (3, 32, 32)
     classes: int = 10
+    batch_size: int = 64
 
     def __post_init__(self) -> None:
         sizes = tuple(self.input_shape)
         if len(sizes) not in (1, 2, 3) or any(type(size) is not int or size < 1 for size in sizes):
             told = "input_shape must be (channels, height, width), (channels, length) or (features,)"
             raise GraphError(f"{told}, but got {self.input_shape!r}")
-        if type(self.classes) is not int or self.classes < 1:
-            raise GraphError(f"classes must be a whole number of at least 1, but got {self.classes!r}")
+        for name in ("classes", "batch_size"):
+            value = getattr(self, name)
+            if type(value) is not int or value < 1:
+                raise GraphError(f"{name} must be a whole number of at least 1, but got {value!r}")
 
 
 class Step(NamedTuple):

@@ -67,7 +67,7 @@ class Search:
         estimator: what scores.
         scheduler: who goes on at each rung; None: every trial gets its full budget.
         objectives: what is optimised; the first decides the winner.
-        constraints: what must hold; those on params_m and flops_m are checked before a trial starts.
+        constraints: what must hold; those on params_m, flops_m and memory_mb are checked before a trial starts.
         trials: how many architectures are tried.
         concurrency: trials at once; None: as many as the CPUs and GPUs allow.
         cpus_per_trial: CPUs of a trial; its torch threads follow.

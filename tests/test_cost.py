@@ -30,4 +30,4 @@ def test_a_network_by_hand():
 
 
 def test_is_told_in_millions():
-    assert Cost(1_500_000, 2_000).metrics() == {"params_m": 1.5, "flops_m": 0.002}
+    assert Cost(1_500_000, 2_000, 3_000_000).metrics() == {"params_m": 1.5, "flops_m": 0.002, "memory_mb": 3.0}

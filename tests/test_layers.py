@@ -17,6 +17,7 @@ LAYERS = [
     {"canonical"},
     {"graph"},
     {"plan"},
+    {"memory"},
     {"cost"},
     {"records"},
     {"objectives"},

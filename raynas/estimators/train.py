@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from raynas.cost import STATIC_METRICS
 from raynas.data import DataSource, Digits, Splits
 from raynas.errors import ConfigError
 from raynas.plan import Task
@@ -58,7 +59,7 @@ class Train:
     flip: bool = False
     cutout: int = 0
 
-    metrics: ClassVar[tuple[str, ...]] = ("val_accuracy", "val_loss", "train_loss", "train_s", "params_m", "flops_m")
+    metrics: ClassVar[tuple[str, ...]] = ("val_accuracy", "val_loss", "train_loss", "train_s", *STATIC_METRICS)
 
     @property
     def budget(self) -> float:
@@ -118,7 +119,7 @@ class Train:
 
     def task(self, shared: Splits) -> Task:
         """Shapes of the data."""
-        return Task(shared.input_shape, len(shared.classes))
+        return Task(shared.input_shape, len(shared.classes), self.batch_size)
 
     def estimate(self, architecture: Architecture, context: Context) -> Iterator[Measurement]:
         """Yields a measurement per epoch, those of the folder's checkpoint first.

@@ -29,6 +29,7 @@ class Network(nn.Module):
         self.steps = nn.ModuleDict()
         last_use = {source: index for index, step in enumerate(network.steps) for source in step.inputs}
         self._heads = tuple(index for index, step in enumerate(network.steps) if step.op == "auxiliary")
+        ends = {len(network.steps) - 1, *self._heads}
         program: list[tuple[str, int, tuple[int, ...], tuple[int, ...]]] = []
         for index, step in enumerate(network.steps):
             if not step.inputs:
@@ -38,6 +39,8 @@ class Network(nn.Module):
                 self.steps[step.name] = modules[0] if len(modules) == 1 else nn.Sequential(*modules)
             kind = "" if step.layers else step.op
             done = tuple(source for source in set(step.inputs) if last_use[source] == index)
+            if index not in last_use and index not in ends:
+                done += (index,)  # a dead branch
             program.append((kind or step.name, index, step.inputs, done))
         self._program = program
 
@@ -55,8 +58,8 @@ class Network(nn.Module):
                 values[index] = torch.cat([values[source] for source in inputs], dim=1)
             elif self.training or index not in self._heads:
                 values[index] = self.steps[kind](values[inputs[0]])
-            for source in done:
-                del values[source]
+            for value in done:
+                del values[value]
         logits = values[len(self.plan.steps) - 1]
         return (logits, *[values[index] for index in heads]) if heads else logits
 
