@@ -30,6 +30,7 @@ def shape_and_params(op, shape, **args):
         ("depthwise_conv_bn_relu", {"channels": 6}, (6, 9, 7), 4 * 9 + 8 + 4 * 6 + 12),
         ("factorized_reduce", {"channels": 6}, (6, 5, 4), 4 * 6 + 12),
         ("conv_bn_act", {"channels": 6, "activation": "hardswish"}, (6, 9, 7), 4 * 6 * 9 + 12),
+        ("conv_bn_act", {"channels": 6, "groups": 2, "eps": 1e-3}, (6, 9, 7), 2 * 6 * 9 + 12),
         ("factorized_conv", {"channels": 6, "stride": 2}, (6, 5, 4), 4 * 6 * 7 + 6 * 6 * 7 + 12),
         (
             "inverted_bottleneck",
@@ -54,6 +55,7 @@ def shape_and_params(op, shape, **args):
         ("max_pool", {"stride": 2, "ceil": True}, (4, 4, 3), 0),
         ("max_pool", {"stride": 2}, (4, 5, 4), 0),
         ("avg_pool", {"kernel": 5}, (4, 9, 7), 0),
+        ("resize", {"size": 8}, (4, 8, 7), 0),
         ("bn_relu", {}, (4, 9, 7), 8),
         ("dropout", {"rate": 0.2}, (4, 9, 7), 0),
         ("global_pool", {}, (4,), 0),
@@ -98,7 +100,7 @@ def test_a_classifier_takes_vectors():
 
 
 def test_weightless_ops_have_no_weights():
-    args = {"activation": {"kind": "relu"}}
+    args = {"activation": {"kind": "relu"}, "resize": {"size": 2}}
     on = {"take_token": (4, 9)}
     assert all(shape_and_params(op, on.get(op, IMAGE), **args.get(op, {}))[1] == 0 for op in WEIGHTLESS)
 

@@ -25,9 +25,9 @@ OPS: Mapping[str, Op] = {
     for op in (
         c.conv, c.conv_bn, c.conv_bn_relu, c.conv_bn_act, c.relu_conv_bn, c.sep_conv, c.dil_conv, c.factorized_conv,
         c.depthwise_conv_bn_relu, c.inverted_bottleneck, c.squeeze_excite, c.factorized_reduce, s.max_pool, s.avg_pool,
-        s.batch_norm, s.bn_relu, s.activation, s.dropout, s.drop_path, s.global_pool, s.flatten, s.series, s.dense,
-        s.linear, s.classifier, s.auxiliary, s.identity, s.zero, t.patches, t.class_token, t.positions, t.take_token,
-        t.layer_norm, t.attention, t.feed_forward,
+        s.resize, s.batch_norm, s.bn_relu, s.activation, s.dropout, s.drop_path, s.global_pool, s.flatten, s.series,
+        s.dense, s.linear, s.classifier, s.auxiliary, s.identity, s.zero, t.patches, t.class_token, t.positions,
+        t.take_token, t.layer_norm, t.attention, t.feed_forward,
     )
 }  # fmt: skip
 """Name -> the function that expands the op."""
@@ -41,7 +41,9 @@ JOINS = frozenset({SUM, CONCAT, SUM_LIKE_FIRST, CONCAT_PADDED})
 branch by nearest pixels and cut or zero channels (Real et al. 2017); side by side, small ones padded with zeros
 (Zoph & Le 2017)."""
 
-WEIGHTLESS = frozenset({"max_pool", "avg_pool", "global_pool", "activation", "flatten", "series", "take_token"})
+WEIGHTLESS = frozenset(
+    {"max_pool", "avg_pool", "resize", "global_pool", "activation", "flatten", "series", "take_token"}
+)
 """Ops that compute the same value wherever they are applied to the same input (see raynas/canonical)."""
 
 KEEPS_CHANNELS = WEIGHTLESS | {

@@ -13,6 +13,7 @@ from raynas.layers import (
     Layer,
     Linear,
     Pool,
+    Resize,
     Series,
     Shape,
     Zero,
@@ -28,6 +29,11 @@ def max_pool(shape: Shape, *, kernel: int = 3, stride: int = 1, ceil: bool = Fal
 def avg_pool(shape: Shape, *, kernel: int = 3, stride: int = 1) -> Layers:
     """Mean of each window, padding left out."""
     return [Pool("avg", kernel, stride)]
+
+
+def resize(shape: Shape, *, size: int) -> Layers:
+    """Averages down to `size` positions an axis, where there are more: the resolution that a network works at."""
+    return [Resize(tuple(min(size, n) for n in shape[1:]))]
 
 
 def batch_norm(shape: Shape, *, eps: float = 1e-5, momentum: float = 0.1) -> Layers:
