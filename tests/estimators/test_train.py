@@ -157,7 +157,7 @@ class TestTraining:
         recipe = Train(Noise(), epochs=3, batch_size=16)
         made = list(recipe.estimate(architecture(), Context(1, 0, RGB)))
         assert [m.budget for m in made] == [1, 2, 3]
-        static = cost(architecture().graph, Task((3, 9, 9), 3)).metrics()
+        static = cost(architecture().graph, Task((3, 9, 9), 3, 16)).metrics()
         for m in made:
             assert set(m.metrics) == set(recipe.metrics)
             assert 0 <= m.metrics["val_accuracy"] <= 1
