@@ -17,10 +17,15 @@ from raynas.strategies import RandomSearch, RegularizedEvolution
 Factory = Callable[..., Any]
 
 SPACES: Mapping[str, Factory] = {
+    "amoebanet": spaces.amoebanet,
     "cells": spaces.cells,
     "chain": spaces.chain,
     "darts": spaces.darts,
+    "large_scale": spaces.large_scale,
     "nasbench201": spaces.nasbench201,
+    "nasnet": spaces.nasnet,
+    "residual": spaces.residual,
+    "resnets": spaces.resnets,
     "skip_chain": spaces.skip_chain,
 }
 STRATEGIES: Mapping[str, Factory] = {"evolution": RegularizedEvolution, "random": RandomSearch}
@@ -41,7 +46,10 @@ _TYPES: Mapping[str, type] = {
     for kind in (
         spaces.Cells,
         spaces.Chain,
+        spaces.LargeScale,
         spaces.NasBench201,
+        spaces.NasNet,
+        spaces.Residual,
         spaces.SkipChain,
         RandomSearch,
         RegularizedEvolution,

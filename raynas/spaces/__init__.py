@@ -19,8 +19,14 @@ from raynas.spaces.decide import (
 )
 from raynas.spaces.function import FunctionSpace
 from raynas.spaces.known import known
+from raynas.spaces.large_scale import LargeScale
+from raynas.spaces.large_scale import LargeScale as large_scale
 from raynas.spaces.nasbench201 import NasBench201
 from raynas.spaces.nasbench201 import NasBench201 as nasbench201
+from raynas.spaces.nasnet import NasNet, amoebanet
+from raynas.spaces.nasnet import NasNet as nasnet
+from raynas.spaces.residual import Residual, resnets
+from raynas.spaces.residual import Residual as residual
 from raynas.spaces.skip_chain import SkipChain, zoph_le
 from raynas.spaces.skip_chain import SkipChain as skip_chain
 
@@ -28,8 +34,12 @@ __all__ = [
     "Cells",
     "Chain",
     "FunctionSpace",
+    "LargeScale",
     "NasBench201",
+    "NasNet",
+    "Residual",
     "SkipChain",
+    "amoebanet",
     "cells",
     "chain",
     "count",
@@ -38,10 +48,14 @@ __all__ = [
     "enumerate_space",
     "from_json",
     "known",
+    "large_scale",
     "mutate",
     "nasbench201",
+    "nasnet",
     "neighbours",
     "replay",
+    "residual",
+    "resnets",
     "sample",
     "skip_chain",
     "zoph_le",
