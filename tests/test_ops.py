@@ -28,6 +28,7 @@ def shape_and_params(op, shape, **args):
         ("sep_conv", {"channels": 6, "stride": 2}, (6, 5, 4), (4 * 9 + 4 * 4 + 8) + (4 * 9 + 4 * 6 + 12)),
         ("dil_conv", {"channels": 6, "kernel": 5}, (6, 9, 7), 4 * 25 + 4 * 6 + 12),
         ("depthwise_conv_bn_relu", {"channels": 6}, (6, 9, 7), 4 * 9 + 8 + 4 * 6 + 12),
+        ("depthwise_bn_relu", {"kernel": 5, "stride": 2}, (4, 5, 4), 4 * 25 + 8),
         ("factorized_reduce", {"channels": 6}, (6, 5, 4), 4 * 6 + 12),
         ("conv_bn_act", {"channels": 6, "activation": "hardswish"}, (6, 9, 7), 4 * 6 * 9 + 12),
         ("conv_bn_act", {"channels": 6, "groups": 2, "eps": 1e-3}, (6, 9, 7), 2 * 6 * 9 + 12),

@@ -97,6 +97,12 @@ def depthwise_conv_bn_relu(shape: Shape, *, channels: int, kernel: int = 3, stri
     ]
 
 
+def depthwise_bn_relu(shape: Shape, *, kernel: int = 3, stride: int = 1) -> Layers:
+    """Depthwise convolution alone, batch norm, ReLU: each channel by itself."""
+    cin = shape[0]
+    return [_conv(shape, cin, kernel, stride, groups=cin), norm(shape, cin), Activation()]
+
+
 def inverted_bottleneck(
     shape: Shape, *, channels: int, hidden: int, kernel: int = 3, stride: int = 1, squeezed: int = 0,
     activation: str = "relu6", gate: str = "sigmoid", eps: float = 1e-5, momentum: float = 0.1,
