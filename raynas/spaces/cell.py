@@ -12,9 +12,10 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 
-from raynas.errors import ConfigError
-from raynas.graph import WIDTH, Graph, GraphBuilder
+from raynas.graph import Graph, GraphBuilder
 from raynas.records import Choose
+from raynas.spaces.checks import check_options, check_whole
+from raynas.spaces.stack import Stack, edge
 
 DARTS_OPS = (
     "max_pool_3x3",
@@ -31,46 +32,30 @@ Edge = tuple[int, str]  # (source state, op)
 
 
 @dataclass(frozen=True)
-class Cells:
+class Cells(Stack):
     """The space. The defaults suit small images on a CPU; `darts()` has the published sizes.
 
     Attributes:
         ops: what an edge may hold, of DARTS_OPS.
         nodes: intermediate nodes of a cell.
-        layers: cells of the network; those at 1/3 and 2/3 are reduction cells (half the resolution, twice the width).
-        width: channels of a node before the first reduction.
-        stem: the stem has `stem * width` channels.
         name: as on the command line.
     """
 
     ops: tuple[str, ...] = DARTS_OPS
     nodes: int = 2
-    layers: int = 3
-    width: int = 8
-    stem: int = 3
     name: str = "cells"
 
     def __post_init__(self) -> None:
-        wrong = [op for op in self.ops if op not in DARTS_OPS]
-        if wrong or not self.ops:
-            raise ConfigError(f"ops must be some of {', '.join(DARTS_OPS)}, but got {self.ops!r}")
-        for field in ("nodes", "layers", "width", "stem"):
-            if getattr(self, field) < 1:
-                raise ConfigError(f"{field} must be at least 1, but got {getattr(self, field)}")
-
-    @property
-    def reductions(self) -> frozenset[int]:
-        """Which layers are reduction cells."""
-        return frozenset({self.layers // 3, 2 * self.layers // 3}) - {0} if self.layers > 1 else frozenset()
+        super().__post_init__()
+        check_options(self, "ops", f"ops of {', '.join(DARTS_OPS)}", DARTS_OPS.__contains__)
+        check_whole(self, "nodes")
 
     def decide(self, choose: Choose) -> Graph:
         """Asks for both cells: per node, which two earlier states it joins and by which op each."""
-        normal = self._ask(choose, "normal")
-        reduce = self._ask(choose, "reduce") if self.reductions else normal
-        skeleton = _skeleton(self.layers, self.width, self.stem, self.reductions)
+        normal = _cell(self._ask(choose, "normal"), reduction=False, drop_path=self.drop_path)
         if not self.reductions:
-            return skeleton.around(normal=_cell(normal, reduction=False))
-        return skeleton.around(normal=_cell(normal, reduction=False), reduce=_cell(reduce, reduction=True))
+            return self.around(normal, None)
+        return self.around(normal, _cell(self._ask(choose, "reduce"), reduction=True, drop_path=self.drop_path))
 
     def _ask(self, choose: Choose, cell: str) -> tuple[tuple[Edge, Edge], ...]:
         genotype = []
@@ -89,9 +74,17 @@ class Cells:
         return cell ** (2 if self.reductions else 1)
 
 
-def darts(*, layers: int = 20, width: int = 36) -> Cells:
-    """The space of DARTS at its published evaluation size for CIFAR-10."""
-    return Cells(nodes=4, layers=layers, width=width, name="darts")
+def darts(
+    *, layers: int = 20, width: int = 36, imagenet: bool = False, auxiliary: bool = False, drop_path: float = 0.0
+) -> Cells:
+    """The space of DARTS at its published evaluation size for CIFAR-10.
+
+    The published networks were trained with `auxiliary` and, on CIFAR-10, `drop_path=0.2`; for ImageNet they have
+    `layers=14, width=48, imagenet=True`.
+    """
+    return Cells(
+        nodes=4, layers=layers, width=width, imagenet=imagenet, auxiliary=auxiliary, drop_path=drop_path, name="darts"
+    )
 
 
 @lru_cache(maxsize=64)
@@ -101,39 +94,14 @@ def _pairs(states: int) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _cell(genotype: tuple[tuple[Edge, Edge], ...], *, reduction: bool) -> Graph:
+def _cell(genotype: tuple[tuple[Edge, Edge], ...], *, reduction: bool, drop_path: float) -> Graph:
     """The motif: states 0 and 1 are the inputs, state n + 2 is node n; a reduction strides on edges from the inputs."""
     g = GraphBuilder()
     states = [g.input(), g.input()]
     for edges in genotype:
-        joined = [_edge(g, op, states[source], 2 if reduction and source < 2 else 1) for source, op in edges]
+        joined = [
+            edge(g, op, states[source], stride=2 if reduction and source < 2 else 1, drop_path=drop_path)
+            for source, op in edges
+        ]
         states.append(g.add("sum", *joined))
     return g.build(g.add("concat", *states[2:]))
-
-
-def _edge(g: GraphBuilder, op: str, source: int, stride: int) -> int:
-    if op == "skip_connect":
-        return g.add("identity", source) if stride == 1 else g.add("factorized_reduce", source, channels=WIDTH)
-    kind, _, kernel = op.rpartition("_")
-    if kind in ("max_pool", "avg_pool"):
-        return g.add(kind, source, kernel=3, stride=stride)
-    return g.add(kind, source, channels=WIDTH, kernel=int(kernel[0]), stride=stride)
-
-
-@lru_cache(maxsize=64)
-def _skeleton(layers: int, width: int, stem: int, reductions: frozenset[int]) -> Graph:
-    """The network around the cells: each cell sees the two before it, brought to its width by 1x1 convolutions."""
-    g = GraphBuilder()
-    x = g.add("conv_bn", g.input(), channels=stem * width, kernel=3)
-    before, last = x, x
-    for layer in range(layers):
-        reduction = layer in reductions
-        width *= 2 if reduction else 1
-        if layer - 1 in reductions:  # the cell before halved the resolution, the one before that did not
-            left = g.add("factorized_reduce", before, channels=width)
-        else:
-            left = g.add("relu_conv_bn", before, channels=width, kernel=1)
-        right = g.add("relu_conv_bn", last, channels=width, kernel=1)
-        cell = g.cell("reduce" if reduction else "normal", left, right, width=width, stride=2 if reduction else 1)
-        before, last = last, cell
-    return g.build(g.add("classifier", last))

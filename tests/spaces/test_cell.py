@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
+import torch
 from space_contract import SpaceContract
 
 from raynas import spaces
 from raynas.cost import cost
 from raynas.errors import ConfigError
+from raynas.nn import build
 from raynas.plan import Task, plan
 from raynas.spaces.cell import DARTS_OPS
 from raynas.spaces.decide import replay
@@ -67,6 +71,32 @@ class TestDarts(SpaceContract):
         return spaces.cells(ops=(SKIP,), nodes=3, layers=3)
 
 
+class TestImageNet(SpaceContract):
+    """Three strides before the cells, drop path on their edges."""
+
+    built = 4
+
+    def make(self):
+        return spaces.darts(layers=4, width=2, imagenet=True, drop_path=0.3)
+
+    def small(self):
+        return spaces.cells(ops=(SKIP, SEP3), nodes=1, layers=3, imagenet=True)
+
+
+def test_the_defaults_decide_what_they_always_did():
+    """Keys recorded before there were other skeletons."""
+    assert [spaces.sample(spaces.cells(), Random(seed)).key for seed in range(3)] == [
+        "e5206172235007797478ec24d634e32f",
+        "dc60be5bac8ea81efea91663ef3ac12f",
+        "f6d019c4532e23da62588fc3dc5de734",
+    ]
+    assert [spaces.sample(spaces.darts(), Random(seed)).key for seed in range(3)] == [
+        "ab7f7ccc29e03a1baff1eac7b38e993c",
+        "ede49a798c77e71c803395457dc354dc",
+        "fa33e36827b3a9025cf9f653d1e0c0f2",
+    ]
+
+
 def test_darts_has_1e18_architectures():
     assert spaces.count(spaces.darts()) == (1 * 49 * 3 * 49 * 6 * 49 * 10 * 49) ** 2 == 1037664180**2
 
@@ -76,6 +106,80 @@ def test_darts_networks_have_their_published_parameters(genotype, params):
     """20 cells, C = 36, without the auxiliary head: 3.2 M and 3.3 M in the paper."""
     architecture = replay(spaces.darts(), answers_of(genotype))
     assert cost(architecture.graph, Task((3, 32, 32), 10)).params == params
+
+
+CIFAR10, IMAGENET = Task((3, 32, 32), 10), Task((3, 224, 224), 1000)
+
+
+class TestAuxiliaryHead:
+    def graphs(self, **settings):
+        answers = answers_of(DARTS_V2)
+        return [replay(spaces.darts(**settings, auxiliary=head), answers).graph for head in (False, True)]
+
+    def test_it_has_the_published_parameters(self):
+        without, with_head = [cost(graph, CIFAR10).params for graph in self.graphs()]
+        assert with_head - without == 476_426
+
+    def test_on_imagenet_too(self):
+        """14 cells, C = 48: DARTS' code, whose head for ImageNet lacks the last batch norm."""
+        without, with_head = [cost(graph, IMAGENET).params for graph in self.graphs(layers=14, width=48, imagenet=True)]
+        assert without == 4_718_752
+        assert with_head - without == (768 * 128 + 256) + 128 * 768 * 4 + (768 + 1) * 1000
+
+    def test_it_reads_the_cell_at_two_thirds(self):
+        steps = plan(self.graphs()[1], CIFAR10).steps
+        (head,) = [step for step in steps if step.op == "auxiliary"]
+        assert steps[head.inputs[0]].shape == (576, 8, 8)
+        assert [step.op for step in steps if step.shape == (576, 8, 8)].index("concat") == 0
+        assert steps[-1].op == "classifier"
+        assert steps[-1].shape == (10,)
+
+    def test_the_key_does_not_see_it(self):
+        without, with_head = self.graphs()
+        assert without != with_head
+        assert without.key == with_head.key
+
+    @pytest.mark.parametrize("imagenet", [False, True])
+    @pytest.mark.parametrize("layers", [1, 2, 5])
+    def test_training_alone_sees_it(self, layers, imagenet):
+        answers = {a: v for a, v in answers_of(DARTS_V2).items() if layers > 1 or a.startswith("normal")}
+        space = spaces.darts(layers=layers, width=2, imagenet=imagenet, auxiliary=True)
+        task = Task((1, 8, 8), 10)
+        network = build(replay(space, answers).graph, task)
+        x = torch.randn(2, *task.input_shape)
+        logits, head = network(x)
+        assert logits.shape == head.shape == (2, 10)
+        assert network.eval()(x).shape == (2, 10)
+
+
+class TestDropPath:
+    def plan(self, rate):
+        return plan(replay(spaces.darts(drop_path=rate), answers_of(DARTS_V2)).graph, CIFAR10).steps
+
+    def test_it_follows_every_edge_but_identities(self):
+        """18 normal cells with two identities among eight edges; 2 reductions with three, on states inside."""
+        dropped = [step for step in self.plan(0.2) if step.op == "drop_path"]
+        assert len(dropped) == 18 * (8 - 2) + 2 * (8 - 3)
+        assert {layer.rate for step in dropped for layer in step.layers} == {0.2}
+
+    def test_a_skip_that_halves_the_resolution_is_no_identity(self):
+        answers = answers_of({**DARTS_V2, "reduce": [(SKIP, 0), (SKIP, 1)] * 4})
+        graph = replay(spaces.darts(drop_path=0.2), answers).graph
+        steps = plan(graph, CIFAR10).steps
+        assert sum(step.op == "drop_path" for step in steps) == 18 * (8 - 2) + 2 * 8
+        assert steps[-1].op == "classifier"
+
+    def test_at_rate_0_there_is_none(self):
+        assert not [step for step in self.plan(0.0) if step.op == "drop_path"]
+        assert cost(replay(spaces.darts(drop_path=0.2), answers_of(DARTS_V2)).graph, CIFAR10).params == 3_349_342
+
+
+def test_imagenet_is_halved_three_times_before_the_cells():
+    graph = replay(spaces.darts(layers=14, width=48, imagenet=True), answers_of(DARTS_V2)).graph
+    steps = plan(graph, IMAGENET).steps
+    assert [step.shape for step in steps[:4]] == [(3, 224, 224), (24, 112, 112), (48, 56, 56), (48, 28, 28)]
+    assert [step.op for step in steps[4:6]] == ["factorized_reduce", "relu_conv_bn"]
+    assert [step.shape for step in steps if step.op == "concat"][-1] == (768, 7, 7)
 
 
 def test_reductions_are_at_one_and_two_thirds():
@@ -117,11 +221,16 @@ def test_normal_and_reduction_cell_are_not_mixed_up():
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"ops": ("none",)}, f"ops must be some of {', '.join(DARTS_OPS)}, but got \\('none',\\)"),
-        ({"nodes": 0}, "nodes must be at least 1, but got 0"),
-        ({"layers": 0}, "layers must be at least 1, but got 0"),
-        ({"width": -1}, "width must be at least 1, but got -1"),
-        ({"stem": 0}, "stem must be at least 1, but got 0"),
+        ({"ops": ("none",)}, f"ops must be one or several different ops of {', '.join(DARTS_OPS)}, but got"),
+        ({"ops": ()}, "ops must be one or several different ops of"),
+        ({"ops": (SKIP, SKIP)}, "ops must be one or several different ops of"),
+        ({"nodes": 0}, "nodes must be a whole number of at least 1, but got 0"),
+        ({"layers": 0}, "layers must be a whole number of at least 1, but got 0"),
+        ({"width": -1}, "width must be a whole number of at least 1, but got -1"),
+        ({"stem": 0}, "stem must be a whole number of at least 1, but got 0"),
+        ({"imagenet": True, "width": 1}, "width must be at least 2 where imagenet is true, but got 1"),
+        ({"drop_path": 1.0}, r"drop_path must be a number in \[0, 1\), but got 1.0"),
+        ({"drop_path": -0.1}, r"drop_path must be a number in \[0, 1\), but got -0.1"),
     ],
 )
 def test_wrong_settings_are_named(settings, told):

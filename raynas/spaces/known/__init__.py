@@ -16,8 +16,12 @@ from raynas.spaces.known import cells
 Point = tuple[Space, Answers]
 
 KNOWN: Mapping[str, Callable[[], Point]] = {
+    "amoebanet_a": cells.amoebanet_a,
     "darts_v1": cells.darts_v1,
     "darts_v2": cells.darts_v2,
+    "nasnet_a": cells.nasnet_a,
+    "pc_darts": cells.pc_darts,
+    "pc_darts_imagenet": cells.pc_darts_imagenet,
 }
 """Name -> the space at the published size, and the network's answers in it."""
 
