@@ -25,9 +25,9 @@ OPS: Mapping[str, Op] = {
     for op in (
         c.conv, c.conv_bn, c.conv_bn_relu, c.conv_bn_act, c.relu_conv_bn, c.sep_conv, c.dil_conv, c.factorized_conv,
         c.depthwise_conv_bn_relu, c.depthwise_bn_relu, c.inverted_bottleneck, c.squeeze_excite, c.factorized_reduce,
-        s.max_pool, s.avg_pool, s.resize, s.batch_norm, s.bn_relu, s.activation, s.dropout, s.drop_path, s.global_pool, s.flatten, s.series,
-        s.dense, s.linear, s.classifier, s.auxiliary, s.identity, s.zero, t.patches, t.class_token, t.positions,
-        t.take_token, t.layer_norm, t.attention, t.feed_forward,
+        s.max_pool, s.avg_pool, s.resize, s.batch_norm, s.bn_relu, s.activation, s.dropout, s.drop_path, s.global_pool,
+        s.flatten, s.series, s.dense, s.linear, s.classifier, s.auxiliary, s.identity, s.zero, t.patches, t.class_token,
+        t.positions, t.take_token, t.layer_norm, t.attention, t.feed_forward,
     )
 }  # fmt: skip
 """Name -> the function that expands the op."""
