@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,8 +12,8 @@ from raynas.graph import Graph
 from raynas.nn.modules import module
 from raynas.ops import CONCAT, SUM
 from raynas.plan import Plan, Task, plan
-from raynas.records import Answers, Choose, Space
-from raynas.spaces.decide import replay
+from raynas.records import Choose, Space
+from raynas.spaces.decide import flat, replay
 from raynas.spaces.function import as_space
 
 
@@ -75,7 +76,7 @@ def build(graph: Graph, task: Task) -> Network:
 
 def model(
     space: Space | Callable[[Choose], Graph],
-    answers: Answers,
+    answers: Mapping[str, Any],
     *,
     input_shape: tuple[int, ...] = (3, 32, 32),
     classes: int = 10,
@@ -84,11 +85,11 @@ def model(
 
     Args:
         space: where the answers come from.
-        answers: `config["arch"]` of a trial.
+        answers: `config["arch"]` of a trial; dicts in dicts are flattened.
         input_shape: (channels, height, width).
         classes: how many logits it answers.
 
     Raises:
         ArchitectureError: the answers do not fit the space.
     """
-    return build(replay(as_space(space), answers).graph, Task(input_shape, classes))
+    return build(replay(as_space(space), flat(answers)).graph, Task(input_shape, classes))

@@ -70,6 +70,17 @@ def replay(space: Space, answers: Answers) -> Architecture:
     return architecture
 
 
+def flat(answers: Mapping[str, Any], prefix: str = "") -> dict[str, Scalar]:
+    """Answers from dicts in dicts, as Ray Tune hands them over: their addresses are the paths joined with "/"."""
+    found: dict[str, Scalar] = {}
+    for name, value in answers.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{prefix}{name}/")
+        else:
+            found[f"{prefix}{name}"] = value
+    return found
+
+
 def from_json(space: Space, data: Mapping[str, Any]) -> Architecture:
     """The architecture that `Architecture.to_json` told.
 

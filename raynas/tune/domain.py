@@ -6,7 +6,8 @@ that uses nothing else of raynas; `raynas.model(space, config["arch"])` is the n
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -20,6 +21,7 @@ from raynas.records import Choose, Integer, Options, Space
 from raynas.spaces.asking import Answering
 from raynas.spaces.decide import replay, sample
 from raynas.spaces.function import as_space
+from raynas.spaces.suggest import suggest
 
 
 class ArchitectureSampler(Sampler):
@@ -72,8 +74,10 @@ def domain(space: Space | Callable[[Choose], Graph]) -> ArchitectureDomain:
     return ArchitectureDomain(as_space(space))
 
 
-def param_space(space: Space | Callable[[Choose], Graph]) -> dict[str, Domain]:
-    """A space without conditions as a plain dict of Tune's own domains, for any Tune searcher.
+def param_space(space: Space | Callable[[Choose], Graph]) -> dict[str, Any]:
+    """A space without conditions as plain dicts of Tune's own domains, for any Tune searcher.
+
+    Addresses with "/" become dicts in dicts, as Tune wants them; `raynas.model` takes what the trainable gets.
 
     Raises:
         ConfigError: the answer to one question decides which others are asked, or what they offer.
@@ -92,7 +96,57 @@ def param_space(space: Space | Callable[[Choose], Graph]) -> dict[str, Domain]:
                 f"space {space.name!r} is conditional (question {address!r} is not always asked alike): "
                 "use raynas.tune.domain(space) or a StrategySearcher"
             )
-    return {address: _domain(question) for address, question in first.questions.items()}
+    return nested({address: _domain(question) for address, question in first.questions.items()})
+
+
+def define_by_run(space: Space | Callable[[Choose], Graph]) -> Callable[[Any], dict[str, Any]]:
+    """A space, conditions included, for Ray Tune's `OptunaSearch(define_by_run(space), metric=..., mode=...)`.
+
+    The trainable gets the answers as `config["arch"]`; Optuna's own parameters stand beside it, "/" written as ".".
+    """
+    return _DefineByRun(as_space(space))
+
+
+@dataclass(frozen=True)
+class _DefineByRun:
+    """A callable that can be pickled: Tune's snapshots of the searcher hold it."""
+
+    space: Space
+
+    def __call__(self, trial: Any) -> dict[str, Any]:
+        architecture = suggest(self.space, _Dotted(trial))
+        return {"arch": dict(architecture.answers), **nested(architecture.hyperparameters)}
+
+
+class _Dotted:
+    """An Optuna trial whose parameter names may hold "/": Tune would take them for paths."""
+
+    def __init__(self, trial: Any) -> None:
+        self._trial = trial
+
+    def suggest_categorical(self, name: str, choices: Any) -> Any:
+        """One of `choices`."""
+        return self._trial.suggest_categorical(name.replace("/", "."), choices)
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
+        """A number."""
+        return float(self._trial.suggest_float(name.replace("/", "."), low, high, log=log))
+
+    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
+        """A whole number."""
+        return int(self._trial.suggest_int(name.replace("/", "."), low, high, log=log))
+
+
+def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Paths joined with "/" as dicts of dicts."""
+    tree: dict[str, Any] = {}
+    for path, value in flat.items():
+        *above, name = path.split("/")
+        branch = tree
+        for step in above:
+            branch = branch.setdefault(step, {})
+        branch[name] = value
+    return tree
 
 
 def _domain(question: Any) -> Domain:

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from ray.tune.search import Searcher
-from ray.tune.search.sample import Categorical, Domain, Float, LogUniform
-from ray.tune.search.sample import Integer as TuneInteger
+from ray.tune.search.sample import Domain
 
 from raynas.errors import ConfigError
 from raynas.graph import Graph
 from raynas.ledger import Event
 from raynas.loop import Loop
 from raynas.objectives import Objective
-from raynas.records import HYPERPARAMETER, Choose, Measurement, Space, Strategy, Trial, usable
+from raynas.records import Choose, Measurement, Space, Strategy, Trial, usable
+from raynas.spaces.decide import sample
 from raynas.spaces.function import as_space
-from raynas.tune.domain import ArchitectureDomain
+from raynas.tune.beside import BesideTune, domains_in
+from raynas.tune.domain import ArchitectureDomain, nested
 
 
 class StrategySearcher(Searcher):
@@ -27,7 +28,7 @@ class StrategySearcher(Searcher):
 
     The trainable gets `{"arch": <the answers, a flat JSON object>}`, and beside it the hyperparameters that were
     searched jointly; `raynas.model(space, config["arch"])` is the network. Tune domains beside `arch` in `param_space`
-    (uniform, loguniform, randint, lograndint, choice) are searched by the strategy too.
+    (uniform, loguniform, randint, lograndint, choice; in dicts too) are searched by the strategy as well.
 
     Args:
         strategy: who proposes.
@@ -62,15 +63,13 @@ class StrategySearcher(Searcher):
             self._metric = metric
         if mode:
             self._mode = mode
-        beside = {}
-        for name, value in config.items():
-            if isinstance(value, ArchitectureDomain):
-                if name != "arch" or value.space != self._space:
-                    raise ConfigError(f"param_space[{name!r}] must be the searcher's own space, under the name 'arch'")
-            elif isinstance(value, Domain):
-                beside[name] = value
+        given = config.get("arch")
+        if isinstance(given, Domain) and not (isinstance(given, ArchitectureDomain) and given.space == self._space):
+            raise ConfigError("param_space['arch'] must be the searcher's own space: raynas.tune.domain(space)")
+        beside = domains_in({name: value for name, value in config.items() if name != "arch"})
         if beside:
             self._space = BesideTune(self._space, beside)
+            sample(self._space, Random(0))  # a domain that cannot be searched is refused before the first trial
         return True
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
@@ -83,7 +82,7 @@ class StrategySearcher(Searcher):
             return str(Searcher.FINISHED) if loop.exhausted else None
         self._ids[trial_id] = trial.id
         architecture = trial.architecture
-        return {"arch": dict(architecture.answers), **architecture.hyperparameters}
+        return {"arch": dict(architecture.answers), **nested(architecture.hyperparameters)}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Tells the strategy. A trial that was stopped early tells its last result and the budget it reached."""
@@ -125,36 +124,3 @@ class StrategySearcher(Searcher):
         else:
             body = {"status": trial.status, "reason": trial.reason}
         self._events.append(Event(0.0, kind, trial.id, body))
-
-
-@dataclass(frozen=True)
-class BesideTune:
-    """A space joined with the Tune domains that stand beside it in a `param_space`, asked as hyperparameters."""
-
-    space: Space
-    domains: dict[str, Domain]
-
-    @property
-    def name(self) -> str:
-        """The space's."""
-        return self.space.name
-
-    def decide(self, choose: Choose) -> Graph:
-        """Asks for the hyperparameters, then for the architecture."""
-        for name, domain in self.domains.items():
-            _ask(choose, HYPERPARAMETER + name, domain)
-        return self.space.decide(choose)
-
-
-def _ask(choose: Choose, address: str, domain: Domain) -> None:
-    log = isinstance(domain.get_sampler(), LogUniform)
-    if type(domain.get_sampler()).__name__.strip("_") not in ("Uniform", "LogUniform"):
-        raise ConfigError(f"{address}: {type(domain.get_sampler()).__name__} is not supported beside an architecture")
-    if isinstance(domain, Categorical):
-        choose(address, tuple(domain.categories))
-    elif isinstance(domain, TuneInteger):
-        choose.integer(address, domain.lower, domain.upper - 1, log=log)
-    elif isinstance(domain, Float):
-        choose.real(address, domain.lower, domain.upper, log=log)
-    else:
-        raise ConfigError(f"{address}: {domain!r} is not supported beside an architecture")

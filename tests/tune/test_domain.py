@@ -81,9 +81,10 @@ def test_numbers_keep_their_ranges():
         return tiny_graph()
 
     flat = raynas.tune.param_space(numbers)
-    assert all(1e-4 <= flat["train/lr"].sample() <= 1e-1 for _ in range(50))
-    assert {flat["train/batch_size"].sample() for _ in range(1000)} >= {16, 64}
-    assert all(16 <= flat["train/batch_size"].sample() <= 64 for _ in range(200))
+    flat = flat["train"]
+    assert all(1e-4 <= flat["lr"].sample() <= 1e-1 for _ in range(50))
+    assert {flat["batch_size"].sample() for _ in range(1000)} >= {16, 64}
+    assert all(16 <= flat["batch_size"].sample() <= 64 for _ in range(200))
 
 
 def tiny_graph():
@@ -109,6 +110,62 @@ def test_optuna_picks_architectures_of_conditional_spaces():
 def test_what_is_no_space_is_refused():
     with pytest.raises(SpaceError, match="a space is an object with"):
         raynas.tune.domain(42)
+
+
+def test_addresses_are_paths_in_a_plain_dict():
+    space = raynas.spaces.cells(nodes=1, ops=("skip_connect",))
+    tree = raynas.tune.param_space(space)
+    assert set(tree) == {"normal", "reduce"}
+    answers = {cell: {"node0": {q: d.sample() for q, d in tree[cell]["node0"].items()}} for cell in tree}
+    assert raynas.model(space, answers, input_shape=(1, 8, 8))(torch.zeros(2, 1, 8, 8)).shape == (2, 10)
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_session")
+def test_optuna_search_drives_a_conditional_space_in_a_tuner(tmp_path):
+    space = raynas.spaces.chain()
+
+    def trainable(config):
+        raynas.model(space, config["arch"], input_shape=(1, 8, 8))
+        tune.report({"score": len(config["arch"])})
+
+    results = tune.Tuner(
+        trainable,
+        tune_config=tune.TuneConfig(
+            search_alg=OptunaSearch(raynas.tune.define_by_run(space), metric="score", mode="max", seed=0),
+            num_samples=3,
+            metric="score",
+            mode="max",
+        ),
+        run_config=tune.RunConfig(storage_path=str(tmp_path), verbose=0),
+    ).fit()
+    assert not results.errors
+    assert {r.metrics["score"] for r in results} != {0}
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_session")
+def test_optuna_search_drives_a_flat_space_with_paths_in_a_tuner(tmp_path):
+    space = raynas.spaces.cells(nodes=1, width=4)
+
+    def trainable(config):
+        raynas.model(space, config["arch"], input_shape=(1, 8, 8))
+        tune.report({"score": 1.0})
+
+    results = tune.Tuner(
+        trainable,
+        param_space={"arch": raynas.tune.param_space(space)},
+        tune_config=tune.TuneConfig(
+            search_alg=OptunaSearch(metric="score", mode="max", seed=0), num_samples=2, metric="score", mode="max"
+        ),
+        run_config=tune.RunConfig(storage_path=str(tmp_path), verbose=0),
+    ).fit()
+    assert not results.errors
+
+
+def test_an_architecture_domain_is_refused_by_optuna_search_and_not_silently():
+    with pytest.raises(ValueError, match="does not support parameters of type `ArchitectureDomain`"):
+        OptunaSearch.convert_search_space({"arch": raynas.tune.domain(tiny)})
 
 
 @pytest.mark.ray

@@ -102,20 +102,29 @@ def test_tunes_domains_beside_the_architecture_are_searched():
         "lr": tune.loguniform(1e-3, 1e-1),
         "batch": tune.choice([32, 64]),
         "depth": tune.randint(1, 4),
+        "optimizer": {"momentum": tune.uniform(0.8, 0.9)},
         "fixed": 5,
     }
     assert search.set_search_properties(None, None, beside)
     configs = drive(search, 30)
     assert all(1e-3 <= c["lr"] <= 1e-1 and c["batch"] in (32, 64) and c["depth"] in (1, 2, 3) for c in configs)
-    assert len({c["lr"] for c in configs}) > 10
+    assert len({c["lr"] for c in configs}) > 5
+    assert all(0.8 <= c["optimizer"]["momentum"] <= 0.9 for c in configs)
     assert "fixed" not in configs[0]
 
 
 def test_what_cannot_be_searched_beside_is_refused():
     search = searcher()
-    search.set_search_properties(None, None, {"x": tune.randn()})
-    with pytest.raises(ConfigError, match="train/x"):
-        search.suggest("t0")
+    for refused, told in [
+        ({"x": tune.randn()}, "train/x: .* is not supported beside an architecture"),
+        ({"x": tune.choice([tune.choice([1, 2]), 3])}, "train/x: a choice inside a choice reaches no trial"),
+        ({"x": tune.choice([{"y": tune.uniform(0, 1)}, 3])}, "train/x: a choice inside a choice reaches no trial"),
+        ({"x": [1, tune.uniform(0, 1)]}, "'x' holds a domain inside a list: put it in a dict"),
+        ({"x": tune.grid_search([1, 2])}, "'x' is a grid search, which no searcher resolves: use tune.choice"),
+        ({"x": {"y": raynas.tune.domain(SPACE)}}, "'x/y' is a second architecture"),
+    ]:
+        with pytest.raises(ConfigError, match=told):
+            search.set_search_properties(None, None, refused)
     with pytest.raises(ConfigError, match="own space"):
         searcher().set_search_properties(None, None, {"arch": raynas.tune.domain(raynas.spaces.cells())})
 
