@@ -21,6 +21,7 @@ SPACES: Mapping[str, Factory] = {
     "cells": spaces.cells,
     "chain": spaces.chain,
     "darts": spaces.darts,
+    "hierarchical": spaces.hierarchical,
     "large_scale": spaces.large_scale,
     "nasbench201": spaces.nasbench201,
     "nasnet": spaces.nasnet,
@@ -46,6 +47,7 @@ _TYPES: Mapping[str, type] = {
     for kind in (
         spaces.Cells,
         spaces.Chain,
+        spaces.Hierarchical,
         spaces.LargeScale,
         spaces.NasBench201,
         spaces.NasNet,

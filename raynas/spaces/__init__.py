@@ -18,6 +18,8 @@ from raynas.spaces.decide import (
     sample,
 )
 from raynas.spaces.function import FunctionSpace
+from raynas.spaces.hierarchical import Hierarchical
+from raynas.spaces.hierarchical import Hierarchical as hierarchical
 from raynas.spaces.known import known
 from raynas.spaces.large_scale import LargeScale
 from raynas.spaces.large_scale import LargeScale as large_scale
@@ -34,6 +36,7 @@ __all__ = [
     "Cells",
     "Chain",
     "FunctionSpace",
+    "Hierarchical",
     "LargeScale",
     "NasBench201",
     "NasNet",
@@ -47,6 +50,7 @@ __all__ = [
     "darts",
     "enumerate_space",
     "from_json",
+    "hierarchical",
     "known",
     "large_scale",
     "mutate",
