@@ -11,7 +11,7 @@ from raynas.layers.convolution import windows
 
 @dataclass(frozen=True, slots=True)
 class Pool(Plain):
-    """The largest value ("max") or the mean ("avg") of each window. A window larger than the image shrinks to it.
+    """The largest value ("max") or the mean ("avg") of each window. One that even with padding does not fit shrinks.
 
     Attributes:
         kind: "max" or "avg".
@@ -30,7 +30,11 @@ class Pool(Plain):
 
     def out(self, shape: Shape) -> Shape:
         """(C, H, W) -> (C, H / stride, W / stride)."""
-        return (shape[0], *(self._length(n, min(self.kernel, n)) for n in shape[1:]))
+        return (shape[0], *(self._length(n, self.window(n)) for n in shape[1:]))
+
+    def window(self, n: int) -> int:
+        """The kernel's length on an axis of n positions: padding lets odd kernels fit any."""
+        return self.kernel if self.padding == "same" and self.kernel % 2 else min(self.kernel, n)
 
     def _length(self, n: int, kernel: int) -> int:
         if self.padding == "ceil":

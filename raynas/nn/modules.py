@@ -57,7 +57,7 @@ class Pool(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, H, W] -> [B, C, H / stride, W / stride]."""
         how = self.layer
-        kernel = tuple(min(how.kernel, length) for length in x.shape[2:])
+        kernel = tuple(how.window(length) for length in x.shape[2:])
         padding = tuple((k - 1) // 2 if how.padding == "same" else 0 for k in kernel)
         ceil, image = how.padding == "ceil", x.dim() == 4
         if how.kind == "max":

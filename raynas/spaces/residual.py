@@ -156,8 +156,8 @@ def _block(block: Block, *, project: bool) -> Graph:
     x = g.input()
     if block.kind == "bottleneck":
         y = g.add("conv_bn_act", x, channels=block.inner, kernel=1)
-        wide = {"kernel": block.kernel, "stride": STRIDE, "groups": block.groups}
-        y = g.add("conv_bn_act", y, channels=block.inner, **wide)
+        inner, kernel, groups = block.inner, block.kernel, block.groups
+        y = g.add("conv_bn_act", y, channels=inner, kernel=kernel, stride=STRIDE, groups=groups)
         y = g.add("conv_bn", y, channels=WIDTH, kernel=1)
     else:
         y = g.add("conv_bn_act", x, channels=WIDTH, kernel=block.kernel, stride=STRIDE)

@@ -156,6 +156,13 @@ def test_maxima_do_not_see_padding():
     assert torch.equal(module(L.Pool("max"))(low), low)
 
 
+@pytest.mark.parametrize("kind", ["max", "avg"])
+def test_an_odd_pooling_of_stride_1_keeps_any_size(kind):
+    """Beside convolutions that do: branches of a small image are not averaged down for the sake of one."""
+    for size in SIZES:
+        assert L.Pool(kind, 5).out((1, *size)) == (1, *size) == module(L.Pool(kind, 5))(torch.ones(1, *size)).shape
+
+
 def test_factorized_reduce_is_that_of_darts():
     """quark0/darts, cnn/operations.py: even pixels beside odd ones."""
     built = module(L.FactorizedReduce(3, 4))
