@@ -27,6 +27,8 @@ from raynas.spaces.nasbench201 import NasBench201
 from raynas.spaces.nasbench201 import NasBench201 as nasbench201
 from raynas.spaces.nasnet import NasNet, amoebanet
 from raynas.spaces.nasnet import NasNet as nasnet
+from raynas.spaces.nats_size import NatsSize
+from raynas.spaces.nats_size import NatsSize as nats_size
 from raynas.spaces.residual import Residual, resnets
 from raynas.spaces.residual import Residual as residual
 from raynas.spaces.skip_chain import SkipChain, zoph_le
@@ -40,6 +42,7 @@ __all__ = [
     "LargeScale",
     "NasBench201",
     "NasNet",
+    "NatsSize",
     "Residual",
     "SkipChain",
     "amoebanet",
@@ -56,6 +59,7 @@ __all__ = [
     "mutate",
     "nasbench201",
     "nasnet",
+    "nats_size",
     "neighbours",
     "replay",
     "residual",

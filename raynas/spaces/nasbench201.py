@@ -97,7 +97,8 @@ def _cell(ops: tuple[str, ...]) -> Graph:
     )
 
 
-def _residual() -> Graph:
+@lru_cache(maxsize=1)
+def residual() -> Graph:
     """The residual block between stages: two 3x3 convolutions beside an averaged 1x1 convolution."""
     g = GraphBuilder()
     x = g.input()
@@ -111,7 +112,7 @@ def _residual() -> Graph:
 def _skeleton(width: int, repeats: int) -> Graph:
     """The network around the cells."""
     g = GraphBuilder()
-    g.define("reduce", _residual())
+    g.define("reduce", residual())
     x = g.add("conv_bn", g.input(), channels=width, kernel=3)
     for stage in range(3):
         if stage:
