@@ -20,9 +20,13 @@ from raynas.spaces.decide import (
 from raynas.spaces.function import FunctionSpace
 from raynas.spaces.hierarchical import Hierarchical
 from raynas.spaces.hierarchical import Hierarchical as hierarchical
+from raynas.spaces.inception import Inception, googlenets
+from raynas.spaces.inception import Inception as inception
 from raynas.spaces.known import known
 from raynas.spaces.large_scale import LargeScale
 from raynas.spaces.large_scale import LargeScale as large_scale
+from raynas.spaces.nasbench101 import NasBench101
+from raynas.spaces.nasbench101 import NasBench101 as nasbench101
 from raynas.spaces.nasbench201 import NasBench201
 from raynas.spaces.nasbench201 import NasBench201 as nasbench201
 from raynas.spaces.nasnet import NasNet, amoebanet
@@ -39,7 +43,9 @@ __all__ = [
     "Chain",
     "FunctionSpace",
     "Hierarchical",
+    "Inception",
     "LargeScale",
+    "NasBench101",
     "NasBench201",
     "NasNet",
     "NatsSize",
@@ -53,10 +59,13 @@ __all__ = [
     "darts",
     "enumerate_space",
     "from_json",
+    "googlenets",
     "hierarchical",
+    "inception",
     "known",
     "large_scale",
     "mutate",
+    "nasbench101",
     "nasbench201",
     "nasnet",
     "nats_size",

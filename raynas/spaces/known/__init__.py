@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from raynas.errors import unknown
 from raynas.records import Answers, Architecture, Space
 from raynas.spaces.decide import replay
-from raynas.spaces.known import cells
+from raynas.spaces.known import cells, torchvision
 
 Point = tuple[Space, Answers]
 
@@ -19,9 +19,12 @@ KNOWN: Mapping[str, Callable[[], Point]] = {
     "amoebanet_a": cells.amoebanet_a,
     "darts_v1": cells.darts_v1,
     "darts_v2": cells.darts_v2,
+    "googlenet": torchvision.googlenet,
     "nasnet_a": cells.nasnet_a,
     "pc_darts": cells.pc_darts,
     "pc_darts_imagenet": cells.pc_darts_imagenet,
+    "resnet18": torchvision.resnet18,
+    "resnet50": torchvision.resnet50,
 }
 """Name -> the space at the published size, and the network's answers in it."""
 
