@@ -242,6 +242,17 @@ class TestMeaning:
 
         assert lined_up(swap=False).key != lined_up(swap=True).key
 
+    def test_concatenations_that_are_cut_keep_their_order(self):
+        def cut(swap):
+            def write(g, x):
+                pools = [g.add("max_pool", x), g.add("avg_pool", x)]
+                joined = g.add("concat", *(reversed(pools) if swap else pools))
+                return conv(g, g.add("take_channels", g.add("activation", joined, kind="relu"), channels=3))
+
+            return written(write)
+
+        assert cut(swap=False).key != cut(swap=True).key
+
     def test_sums_count_how_often_a_term_is_there(self):
         def nested(*shape):
             def write(g, x):

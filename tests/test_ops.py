@@ -61,6 +61,7 @@ def shape_and_params(op, shape, **args):
         ("dropout", {"rate": 0.2}, (4, 9, 7), 0),
         ("global_pool", {}, (4,), 0),
         ("classifier", {"classes": 3}, (3,), 4 * 3 + 3),
+        ("take_channels", {"channels": 3}, (3, 9, 7), 0),
         ("identity", {}, (4, 9, 7), 0),
         ("zero", {"stride": 2}, (4, 5, 4), 0),
     ],
@@ -101,7 +102,7 @@ def test_a_classifier_takes_vectors():
 
 
 def test_weightless_ops_have_no_weights():
-    args = {"activation": {"kind": "relu"}, "resize": {"size": 2}}
+    args = {"take_channels": {"channels": 2}, "activation": {"kind": "relu"}, "resize": {"size": 2}}
     on = {"take_token": (4, 9)}
     assert all(shape_and_params(op, on.get(op, IMAGE), **args.get(op, {}))[1] == 0 for op in WEIGHTLESS)
 
@@ -126,6 +127,7 @@ def test_dilation_is_two_and_keeps_the_size():
         ("batch_norm", {"eps": 0}, "op 'batch_norm': eps must be a positive number, but got 0"),
         ("zero", {"stride": 0}, "op 'zero': stride must be a whole number of at least 1, but got 0"),
         ("identity", {"stride": 2}, "op 'identity' takes no arguments, but got {'stride': 2}"),
+        ("take_channels", {"channels": 5}, "op 'take_channels': channels must be at most the input's 4, but got 5"),
     ],
 )
 def test_wrong_use_is_named(op, args, told):

@@ -3,7 +3,8 @@
 Identities vanish, zeros drop out of sums, nested sums are one sum, and an op fed by nothing but zeros is zero. An op
 with weights applied twice to one input is two terms (two sets of weights); pooling applied twice to one input is one.
 A concatenation has no order, as what follows it mixes all channels by weights; only where a sum lines its channels up
-with others does it keep the order that it was given. A zero in it fills channels, and stays.
+with others, or an op takes the first of them, does it keep the order that it was given. A zero in it fills channels,
+and stays.
 """
 
 from __future__ import annotations
@@ -137,12 +138,12 @@ def _position(nodes: Sequence[NodeLike], index: int) -> int:
 
 
 def _lined_up(nodes: Sequence[NodeLike]) -> set[int]:
-    """The nodes whose channels a sum lines up with others."""
+    """The nodes whose channels a sum lines up with others, or of which the first are taken."""
     found: set[int] = set()
     for index in reversed(range(len(nodes))):
         op, inputs, _ = nodes[index]
         joins = op in (SUM, SUM_LIKE_FIRST) and len(inputs) > 1
-        if joins or (index in found and (op in LINES_UP or op in JOINS)):
+        if joins or op == "take_channels" or (index in found and (op in LINES_UP or op in JOINS)):
             found.update(inputs)
     return found
 

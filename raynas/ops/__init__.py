@@ -26,8 +26,8 @@ OPS: Mapping[str, Op] = {
         c.conv, c.conv_bn, c.conv_bn_relu, c.conv_bn_act, c.relu_conv_bn, c.sep_conv, c.dil_conv, c.factorized_conv,
         c.depthwise_conv_bn_relu, c.depthwise_bn_relu, c.inverted_bottleneck, c.squeeze_excite, c.factorized_reduce,
         s.max_pool, s.avg_pool, s.resize, s.batch_norm, s.bn_relu, s.activation, s.dropout, s.drop_path, s.global_pool,
-        s.flatten, s.series, s.dense, s.linear, s.classifier, s.auxiliary, s.identity, s.zero, t.patches, t.class_token,
-        t.positions, t.take_token, t.layer_norm, t.attention, t.feed_forward,
+        s.flatten, s.series, s.dense, s.linear, s.classifier, s.auxiliary, s.take_channels, s.identity, s.zero,
+        t.patches, t.class_token, t.positions, t.take_token, t.layer_norm, t.attention, t.feed_forward,
     )
 }  # fmt: skip
 """Name -> the function that expands the op."""
@@ -42,8 +42,9 @@ branch by nearest pixels and cut or zero channels (Real et al. 2017); side by si
 (Zoph & Le 2017)."""
 
 WEIGHTLESS = frozenset(
-    {"max_pool", "avg_pool", "resize", "global_pool", "activation", "flatten", "series", "take_token"}
-)
+    {"max_pool", "avg_pool", "resize", "global_pool", "activation", "flatten", "series", "take_token",
+     "take_channels"}
+)  # fmt: skip
 """Ops that compute the same value wherever they are applied to the same input (see raynas/canonical)."""
 
 KEEPS_CHANNELS = WEIGHTLESS | {
@@ -54,7 +55,7 @@ KEEPS_CHANNELS = WEIGHTLESS | {
 
 _ANYWHERE = frozenset(
     {"dropout", "drop_path", "dense", "linear", "classifier", "identity", "zero", "activation", "flatten", "series",
-     "layer_norm", "batch_norm", "bn_relu"}
+     "layer_norm", "batch_norm", "bn_relu", "take_channels"}
 )  # fmt: skip
 _TOKENS = frozenset({"class_token", "positions", "take_token", "attention"})
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from raynas.errors import GraphError
 from raynas.layers import (
     Activation,
+    Channels,
     Conv,
     Dropout,
     DropPath,
@@ -109,6 +111,13 @@ def auxiliary(shape: Shape, *, classes: int, imagenet: bool = False) -> Layers:
     positions = wide[0].out((128, *shape[1:]))
     flat = Flatten().out(positions)
     return [*layers, *narrow, *wide, Activation(), Flatten(), Linear(flat[0], classes)]
+
+
+def take_channels(shape: Shape, *, channels: int) -> Layers:
+    """The first so many channels."""
+    if channels > shape[0]:
+        raise GraphError(f"op 'take_channels': channels must be at most the input's {shape[0]}, but got {channels}")
+    return [Channels(channels)]
 
 
 def identity(shape: Shape) -> Layers:
