@@ -25,6 +25,8 @@ from raynas.spaces.inception import Inception as inception
 from raynas.spaces.known import known
 from raynas.spaces.large_scale import LargeScale
 from raynas.spaces.large_scale import LargeScale as large_scale
+from raynas.spaces.mlp import Mlp
+from raynas.spaces.mlp import Mlp as mlp
 from raynas.spaces.nasbench101 import NasBench101
 from raynas.spaces.nasbench101 import NasBench101 as nasbench101
 from raynas.spaces.nasbench201 import NasBench201
@@ -45,6 +47,7 @@ __all__ = [
     "Hierarchical",
     "Inception",
     "LargeScale",
+    "Mlp",
     "NasBench101",
     "NasBench201",
     "NasNet",
@@ -64,6 +67,7 @@ __all__ = [
     "inception",
     "known",
     "large_scale",
+    "mlp",
     "mutate",
     "nasbench101",
     "nasbench201",
