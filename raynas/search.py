@@ -27,7 +27,7 @@ from raynas.ledger import Ledger, Recorded
 from raynas.loop import Listener, Loop
 from raynas.machine import check_address, check_writable, count_gpus
 from raynas.objectives import Constraint, Objective
-from raynas.records import FAILED, RUNNING, Choose, Delivers, Estimator, Scheduler, Space, Strategy, Trial
+from raynas.records import FAILED, RUNNING, Choose, Delivers, Estimator, Scheduler, Space, Strategy, Trial, usable
 from raynas.report.tensorboard import TensorBoardWriter
 from raynas.run import BEST, CHECKPOINTS, RESULT, SEARCH, Run, best_of
 from raynas.schedulers import Asha
@@ -57,6 +57,10 @@ class Display(Protocol):
         """The search ends."""
 
 
+_ASHA = Asha()
+"""Stands for rungs that fit the estimator's budget."""
+
+
 @dataclass(frozen=True)
 class Search:
     """The choices that make a search.
@@ -65,7 +69,8 @@ class Search:
         space: what is searched: a space, or a function that asks and returns a graph.
         strategy: who proposes; by default regularized evolution with a population that fits the trials.
         estimator: what scores.
-        scheduler: who goes on at each rung; None: every trial gets its full budget.
+        scheduler: who goes on at each rung, by default ASHA with rungs that fit the estimator's budget; None: every
+            trial gets its full budget.
         objectives: what is optimised; the first decides the winner.
         constraints: what must hold; those on params_m, flops_m and memory_mb are checked before a trial starts.
         trials: how many architectures are tried.
@@ -83,7 +88,7 @@ class Search:
     space: Space | Callable[[Choose], Graph] = field(default_factory=Cells)
     strategy: Strategy = None  # type: ignore[assignment]  # __post_init__ fills it in
     estimator: Estimator = field(default_factory=Train)
-    scheduler: Scheduler | None = field(default_factory=Asha)
+    scheduler: Scheduler | None = _ASHA
     objectives: Sequence[Objective] = (Objective(),)
     constraints: Sequence[Constraint] = ()
     trials: int = 40
@@ -100,6 +105,8 @@ class Search:
     def __post_init__(self) -> None:
         if self.strategy is None and type(self.trials) is int:
             object.__setattr__(self, "strategy", RegularizedEvolution.for_trials(self.trials))
+        if self.scheduler is _ASHA and usable(self.estimator.budget):
+            object.__setattr__(self, "scheduler", Asha.for_budget(max(1, self.estimator.budget)))
 
     def check(self) -> None:
         """Checks everything that can be checked without Ray and torch.

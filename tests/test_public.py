@@ -69,3 +69,12 @@ def test_settings_survive_json():
     for field in dataclasses.fields(search):
         value = getattr(search, field.name)
         assert catalog.from_json(catalog.to_json(value)) == value
+
+
+def test_early_stopping_fits_the_epochs_unless_it_is_chosen():
+    assert raynas.Search().scheduler == raynas.Asha((1, 3, 9))
+    assert raynas.Search(estimator=raynas.Train(epochs=2)).scheduler == raynas.Asha((2,))
+    assert raynas.Search(estimator=raynas.Train(epochs=27)).scheduler == raynas.Asha((1, 3, 9, 27))
+    chosen = raynas.Asha((1, 3, 9))
+    assert raynas.Search(estimator=raynas.Train(epochs=27), scheduler=chosen).scheduler is chosen
+    assert raynas.Search(scheduler=None).scheduler is None

@@ -7,16 +7,17 @@ and counting are only different ways of answering.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from random import Random
 from typing import Any, Protocol, runtime_checkable
 
 from raynas.errors import ArchitectureError, SpaceError
 from raynas.graph import Graph
 from raynas.ops import Scalar
-from raynas.records import Answers, Architecture, Domain, Options, Real, Space
+from raynas.records import Answers, Architecture, Choose, Domain, Options, Real, Space
 from raynas.spaces.asking import Answering
 from raynas.spaces.domains import beside, redraw, size_of
+from raynas.spaces.function import as_space
 
 
 @runtime_checkable
@@ -39,29 +40,35 @@ class Editable(Protocol):
         """The answers after one mutation; None where there is nothing that it could change."""
 
 
-def _decide(space: Space, choose: Answering) -> Architecture:
+AnySpace = Space | Callable[[Choose], Any]
+"""A space, or a function that is one."""
+
+
+def _decide(space: AnySpace, choose: Answering) -> Architecture:
+    space = as_space(space)
     graph = space.decide(choose)
     if not isinstance(graph, Graph):
         raise SpaceError("*", graph, f"space {space.name!r} must decide a Graph")
     return Architecture(space.name, choose.answers, graph, choose.questions)
 
 
-def complete(space: Space, answers: Answers, rng: Random) -> Architecture:
+def complete(space: AnySpace, answers: Answers, rng: Random) -> Architecture:
     """The architecture that answers decide; what they leave open is drawn, what is never asked is dropped."""
     return _decide(space, Answering(answers, rng))
 
 
-def sample(space: Space, rng: Random) -> Architecture:
-    """An architecture with every answer drawn at random."""
-    return complete(space, {}, rng)
+def sample(space: AnySpace, rng: Random | int) -> Architecture:
+    """An architecture with every answer drawn at random, by a generator or a seed."""
+    return complete(space, {}, Random(rng) if isinstance(rng, int) else rng)
 
 
-def replay(space: Space, answers: Answers) -> Architecture:
+def replay(space: AnySpace, answers: Answers) -> Architecture:
     """The architecture that recorded answers decide.
 
     Raises:
         ArchitectureError: an answer is missing, is none of the options, or belongs to no question of the space.
     """
+    space = as_space(space)
     choose = Answering(answers, None)
     architecture = _decide(space, choose)
     if len(answers) > len(choose.answers):
@@ -81,12 +88,13 @@ def flat(answers: Mapping[str, Any], prefix: str = "") -> dict[str, Scalar]:
     return found
 
 
-def from_json(space: Space, data: Mapping[str, Any]) -> Architecture:
+def from_json(space: AnySpace, data: Mapping[str, Any]) -> Architecture:
     """The architecture that `Architecture.to_json` told.
 
     Raises:
         ArchitectureError: the data belongs to another space, or its answers no longer decide the recorded graph.
     """
+    space = as_space(space)
     if data.get("space") != space.name:
         raise ArchitectureError("space", data.get("space"), f"the architecture must belong to space {space.name!r}")
     answers = data.get("answers")
@@ -98,7 +106,7 @@ def from_json(space: Space, data: Mapping[str, Any]) -> Architecture:
     return architecture
 
 
-def mutate(space: Space, architecture: Architecture, rng: Random, changes: int = 1) -> Architecture:
+def mutate(space: AnySpace, architecture: Architecture, rng: Random, changes: int = 1) -> Architecture:
     """Changes so many answers to different ones, at once, and asks again only what became reachable.
 
     An `Editable` space makes so many of its own mutations instead, one after the other.
@@ -193,7 +201,7 @@ def edits_of(space: Space, architecture: Architecture) -> Edits | Edited:
     return Edited(space, architecture) if isinstance(space, Editable) else Edits(architecture)
 
 
-def crossover(space: Space, mother: Architecture, father: Architecture, rng: Random) -> Architecture:
+def crossover(space: AnySpace, mother: Architecture, father: Architecture, rng: Random) -> Architecture:
     """Uniform crossover, aligned on addresses: each question of both gets either's answer."""
     mixed = dict(mother.answers)
     for address, value in father.answers.items():
@@ -202,7 +210,7 @@ def crossover(space: Space, mother: Architecture, father: Architecture, rng: Ran
     return complete(space, mixed, rng)
 
 
-def neighbours(space: Space, architecture: Architecture, rng: Random) -> Iterator[Architecture]:
+def neighbours(space: AnySpace, architecture: Architecture, rng: Random) -> Iterator[Architecture]:
     """All architectures that differ in one answer, in order; numbers step a tenth of their range up and down.
 
     What only becomes reachable by the step is drawn with `rng`.
@@ -233,7 +241,7 @@ class _Odometer(Answering):
         return domain[digit] if isinstance(domain, Options) else domain.low + digit
 
 
-def enumerate_space(space: Space) -> Iterator[Architecture]:
+def enumerate_space(space: AnySpace) -> Iterator[Architecture]:
     """Every architecture, in the order of the questions and their options.
 
     Raises:
@@ -251,12 +259,13 @@ def enumerate_space(space: Space) -> Iterator[Architecture]:
         digits[-1] += 1
 
 
-def count(space: Space, limit: int = 1_000_000) -> int:
+def count(space: AnySpace, limit: int = 1_000_000) -> int:
     """How many different answers a space has: its own count where it has one, else by enumeration.
 
     Raises:
         SpaceError: there are more than `limit` and the space has no count of its own.
     """
+    space = as_space(space)
     if isinstance(space, Countable):
         return space.count()
     found = sum(1 for _ in itertools.islice(enumerate_space(space), limit + 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from raynas.errors import SpaceError
 from raynas.graph import Graph
@@ -48,8 +48,8 @@ def as_space(space: Space | Callable[[Choose], Any]) -> Space:
     Raises:
         SpaceError: it is neither.
     """
-    if isinstance(space, Space):
-        return space
+    if hasattr(space, "decide") and hasattr(space, "name"):  # quicker than isinstance of a protocol
+        return cast(Space, space)
     if callable(space):
         return FunctionSpace(space)
     raise SpaceError("*", space, "a space is an object with `name` and `decide`, or a function that asks")
