@@ -20,6 +20,7 @@ SPACES: Mapping[str, Factory] = {
     "amoebanet": spaces.amoebanet,
     "cells": spaces.cells,
     "chain": spaces.chain,
+    "conv1d": spaces.conv1d,
     "darts": spaces.darts,
     "googlenets": spaces.googlenets,
     "hierarchical": spaces.hierarchical,
@@ -52,6 +53,7 @@ _TYPES: Mapping[str, type] = {
     for kind in (
         spaces.Cells,
         spaces.Chain,
+        spaces.Convolution1d,
         spaces.Hierarchical,
         spaces.Inception,
         spaces.LargeScale,

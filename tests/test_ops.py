@@ -78,6 +78,7 @@ def test_shapes_and_parameters(op, args, shape, params):
         ("take_token", {}, (4,), 0),
         ("attention", {"heads": 2, "width": 3}, (4, 9), 8 + 4 * 18 + 18 + 6 * 4 + 4),
         ("conv_bn_relu", {"channels": 6, "stride": 2}, (6, 5), 4 * 6 * 3 + 12),
+        ("conv_bn_act", {"channels": 6, "kernel": 5, "dilation": 4, "stride": 2}, (6, 5), 4 * 6 * 5 + 12),
         ("factorized_reduce", {"channels": 6}, (6, 5), 4 * 6 + 12),
         ("factorized_conv", {"channels": 6, "kernel": 3}, (6, 9), 4 * 6 * 3 + 6 * 6 * 3 + 12),
         ("series", {}, (4, 9), 0),

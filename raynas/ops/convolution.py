@@ -37,11 +37,11 @@ def conv_bn_relu(shape: Shape, *, channels: int, kernel: int | str = 3, stride: 
 
 
 def conv_bn_act(
-    shape: Shape, *, channels: int, kernel: int | str = 3, stride: int | str = 1, groups: int = 1,
+    shape: Shape, *, channels: int, kernel: int | str = 3, stride: int | str = 1, dilation: int = 1, groups: int = 1,
     activation: str = "relu", eps: float = 1e-5, momentum: float = 0.1,
 ) -> Layers:  # fmt: skip
     """Convolution, batch norm, any activation: the layer of most hand-made networks."""
-    base = _conv(shape, channels, kernel, stride, groups=groups)
+    base = _conv(shape, channels, kernel, stride, dilation, groups)
     return [base, norm(shape, channels, eps, momentum), Activation(activation)]
 
 

@@ -7,6 +7,8 @@ from raynas.spaces.cell import Cells, darts
 from raynas.spaces.cell import Cells as cells
 from raynas.spaces.chain import Chain
 from raynas.spaces.chain import Chain as chain
+from raynas.spaces.convolution1d import Convolution1d
+from raynas.spaces.convolution1d import Convolution1d as conv1d
 from raynas.spaces.decide import (
     count,
     crossover,
@@ -43,6 +45,7 @@ from raynas.spaces.skip_chain import SkipChain as skip_chain
 __all__ = [
     "Cells",
     "Chain",
+    "Convolution1d",
     "FunctionSpace",
     "Hierarchical",
     "Inception",
@@ -57,6 +60,7 @@ __all__ = [
     "amoebanet",
     "cells",
     "chain",
+    "conv1d",
     "count",
     "crossover",
     "darts",

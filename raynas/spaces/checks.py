@@ -24,6 +24,11 @@ def positive(value: object) -> bool:
     return type(value) in (int, float) and value > 0  # type: ignore[operator]
 
 
+def probability(value: object) -> bool:
+    """A number in [0, 1)."""
+    return type(value) in (int, float) and 0 <= value < 1  # type: ignore[operator]
+
+
 def check_options(settings: object, field: str, rule: str, good: Rule) -> None:
     """Checks that a field is a tuple of options: at least one, none twice, all good.
 
@@ -61,5 +66,5 @@ def check_rate(settings: object, *fields: str) -> None:
     """
     for field in fields:
         value = getattr(settings, field)
-        if type(value) not in (int, float) or not 0 <= value < 1:
+        if not probability(value):
             raise ConfigError(f"{field} must be a number in [0, 1), but got {value!r}")

@@ -15,7 +15,7 @@ from raynas.errors import ConfigError
 from raynas.graph import Graph, GraphBuilder
 from raynas.layers import ACTIVATIONS
 from raynas.records import Choose
-from raynas.spaces.checks import check_options, whole
+from raynas.spaces.checks import check_options, probability, whole
 
 FUNNEL, FREE = "funnel", "free"
 NORMS = ("none", "layer_norm")
@@ -53,7 +53,7 @@ class Mlp:
         check_options(self, "shapes", "of funnel, free", (FUNNEL, FREE).__contains__)
         check_options(self, "widths", "whole numbers of at least 1", whole)
         check_options(self, "activations", f"of {', '.join(ACTIVATIONS)}", ACTIVATIONS.__contains__)
-        check_options(self, "rates", "numbers in [0, 1)", _rate)
+        check_options(self, "rates", "numbers in [0, 1)", probability)
         check_options(self, "norms", "of none, layer_norm", NORMS.__contains__)
 
     @property
@@ -90,7 +90,3 @@ class Mlp:
             total += widths * (residual if depth > 1 else 1) * (FUNNEL in self.shapes)
             total += widths**depth * residual ** (depth - 1) * (FREE in self.shapes)
         return total * len(self.activations) * len(self.rates) * len(self.norms)
-
-
-def _rate(value: object) -> bool:
-    return type(value) in (int, float) and 0 <= value < 1  # type: ignore[operator]
