@@ -1,0 +1,209 @@
+"""Every search space at full size: do all its architectures fit, cost what is said, and come quickly?
+
+    python experiments/check_spaces.py                                  # a quarter of an hour on two cores
+    python experiments/check_spaces.py --spaces darts mobile --architectures 1000 --networks 30
+
+Of each space, with its default settings: random architectures, and of each five mutations and a crossover with the one
+before. All are written as JSON and read back, replayed, and given shapes; keys must survive a relabelling of the nodes.
+Some are built: parameters and multiply-adds are counted on the module (by hooks, while it runs) and compared with what
+was predicted, and a training step must leave finite gradients.
+
+`fit`: architectures whose shapes were inferred; `same`: of those, what JSON, replay and relabelling left as it was;
+`exact`: networks whose parameters and multiply-adds were as predicted and that trained a step. All should be 100 %.
+`a second`: architectures sampled and keyed, and mutated and keyed, in a process without torch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from measuring import apart, show, told
+
+from raynas import catalog, spaces
+from raynas.cost import cost_of_plan
+from raynas.errors import SpaceError
+from raynas.graph import Graph, Node
+from raynas.plan import Task, plan
+from raynas.records import Architecture, Space
+
+TASK = Task((3, 16, 16), 10)
+
+
+def relabelled(graph: Graph, rng: Random) -> Graph:
+    """The same graph, its nodes in another topological order and the inputs of sums in another order."""
+    waiting = set(range(len(graph.nodes)))
+    inputs_in_order = [i for i, node in enumerate(graph.nodes) if node.op == "input"]
+    place: dict[int, int] = {}
+    nodes: list[Node] = []
+    while waiting:
+        ready = [i for i in sorted(waiting) if all(j in place for j in graph.nodes[i].inputs)]
+        first = next((i for i in inputs_in_order if i in waiting), None)  # inputs keep their order
+        index = rng.choice([i for i in ready if graph.nodes[i].op != "input" or i == first])
+        waiting.remove(index)
+        op, inputs, args = graph.nodes[index]
+        moved = [place[j] for j in inputs]
+        if op == "sum":
+            rng.shuffle(moved)
+        place[index] = len(nodes)
+        nodes.append(Node(op, tuple(moved), args))
+    motifs = tuple((name, relabelled(motif, rng)) for name, motif in graph.motifs)
+    return Graph(tuple(nodes), place[graph.output], motifs)
+
+
+def drawn(space: Space, rng: Random, number: int) -> Iterator[Architecture]:
+    """Random architectures, five mutations of each, and a crossover with the one before."""
+    before = spaces.sample(space, rng)
+    for _ in range(number):
+        architecture = spaces.sample(space, rng)
+        yield architecture
+        for _ in range(5):
+            yield spaces.mutate(space, architecture, rng)
+        yield spaces.crossover(space, architecture, before, rng)
+        before = architecture
+
+
+def check(name: str, architectures: int, networks: int) -> dict[str, Any]:
+    """Everything but the speed, of one space."""
+    import torch
+    from torch import nn
+
+    from raynas.nn import build
+
+    torch.set_num_threads(1)
+    space, rng = catalog.SPACES[name](), Random(0)
+    fit = same = exact = total = 0
+    wrong: list[str] = []
+    for architecture in drawn(space, rng, architectures):
+        total += 1
+        try:
+            plan(architecture.graph, TASK)
+        except Exception as error:  # noqa: BLE001 - whatever breaks is what is looked for
+            wrong.append(f"{type(error).__name__}: {error} of {json.dumps(dict(architecture.answers))}")
+            continue
+        fit += 1
+        again = spaces.from_json(space, json.loads(json.dumps(architecture.to_json())))
+        unmoved = again == architecture and again.key == architecture.key
+        if total % 7 == 1:  # the random ones
+            unmoved &= relabelled(architecture.graph, rng).key == architecture.key
+        same += unmoved
+    for _ in range(networks):
+        graph = spaces.sample(space, rng).graph
+        network = build(graph, TASK)
+        predicted = cost_of_plan(network.plan)
+        counted = multiply_adds(network)
+        answered = network.train()(torch.randn(2, *TASK.input_shape))
+        logits = answered[0] if isinstance(answered, tuple) else answered
+        nn.functional.cross_entropy(logits, torch.tensor([0, 1])).backward()
+        gradients = [p.grad for p in network.parameters() if p.grad is not None]
+        trained = bool(gradients) and all(bool(torch.isfinite(g).all()) for g in gradients)
+        params = sum(p.numel() for p in network.parameters() if p.requires_grad)
+        exact += trained and (params, counted) == (predicted.params, predicted.flops)
+    return {"name": name, "total": total, "fit": fit, "same": same, "exact": exact, "wrong": wrong[:3]}
+
+
+def multiply_adds(network: Any) -> int:
+    """Of all convolutions and linear maps while they run on one input, and of attention's two products."""
+    import torch
+    from torch import nn
+
+    from raynas.nn.tokens import Attention
+
+    total = 0
+
+    def count(module: Any, _: Any, output: Any) -> None:
+        nonlocal total
+        channels = module.out_features if isinstance(module, nn.Linear) else module.out_channels
+        total += sum(p.numel() for p in module.parameters()) * output[0].numel() // channels
+
+    def pairs(module: Any, inputs: Any, _: Any) -> None:
+        nonlocal total
+        total += 2 * inputs[0].shape[2] ** 2 * module.outward.in_features
+
+    hooks = []
+    for module in network.modules():
+        if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Linear):
+            hooks.append(module.register_forward_hook(count))
+        elif isinstance(module, Attention):
+            hooks.append(module.register_forward_hook(pairs))
+    with torch.no_grad():
+        network.eval()(torch.zeros(1, *TASK.input_shape))
+    for hook in hooks:
+        hook.remove()
+    return total
+
+
+def speed(name: str) -> dict[str, float]:
+    """Architectures a second, sampled and mutated, keys included; two seconds each."""
+    space, rng = catalog.SPACES[name](), Random(0)
+    rates = {}
+    parent = spaces.sample(space, rng)
+    for what in ("sample", "mutate"):
+        made, started = 0, time.perf_counter()
+        while time.perf_counter() - started < 2:
+            for _ in range(20):
+                made += 1
+                if what == "sample":
+                    _ = spaces.sample(space, rng).key
+                else:
+                    child = spaces.mutate(space, parent, rng)
+                    _ = child.key
+                    parent = child if made % 10 else spaces.sample(space, rng)
+        rates[what] = made / (time.perf_counter() - started)
+    if "torch" in sys.modules:
+        raise SystemExit("torch was loaded")
+    return rates
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, prog=Path(__file__).name
+    )
+    parser.add_argument("--spaces", nargs="+", choices=catalog.SPACES, default=list(catalog.SPACES), metavar="SPACE")
+    parser.add_argument("--architectures", type=int, default=10_000)
+    parser.add_argument("--networks", type=int, default=300)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--speed", choices=catalog.SPACES, help=argparse.SUPPRESS)
+    args = parser.parse_args(arguments)
+    if args.speed:
+        sys.stdout.write(json.dumps(speed(args.speed)) + "\n")
+        return
+    rates = {name: apart(__file__, "--speed", name) for name in args.spaces}
+    rows, wrong = [], []
+    with ProcessPoolExecutor(args.workers) as pool:
+        jobs = [pool.submit(check, name, args.architectures, args.networks) for name in args.spaces]
+        for job in jobs:
+            found = job.result()
+            name, total = found["name"], found["total"]
+            print(f"{name}: done", file=sys.stderr, flush=True)
+            rate = f"{told(rates[name]['sample'])} / {told(rates[name]['mutate'])}"
+            shares = [
+                f"{100 * found[k] / n:.4g} %" for k, n in (("fit", total), ("same", total), ("exact", args.networks))
+            ]
+            rows.append((name, _size(name), total, *shares, rate))
+            wrong += [f"{name}: {told_wrong}" for told_wrong in found["wrong"]]
+    show(
+        "search spaces",
+        ("space", "size", "architectures", "fit", "same", f"exact of {args.networks}", "a second, sampled / mutated"),
+        rows,
+        "\n".join(wrong) or "Nothing failed.",
+    )
+
+
+def _size(name: str) -> str:
+    try:
+        size = spaces.count(catalog.SPACES[name]())
+    except SpaceError:
+        return "unbounded"
+    return f"{size:,}" if size < 10**7 else f"{size:.2e}"
+
+
+if __name__ == "__main__":
+    main()
