@@ -184,9 +184,8 @@ def main(arguments: list[str] | None = None) -> None:
             name, total = found["name"], found["total"]
             print(f"{name}: done", file=sys.stderr, flush=True)
             rate = f"{told(rates[name]['sample'])} / {told(rates[name]['mutate'])}"
-            shares = [
-                f"{100 * found[k] / n:.4g} %" for k, n in (("fit", total), ("same", total), ("exact", args.networks))
-            ]
+            of = {"fit": total, "same": total, "exact": args.networks}
+            shares = [f"{100 * found[what] / number:.4g} %" for what, number in of.items()]
             rows.append((name, _size(name), total, *shares, rate))
             wrong += [f"{name}: {told_wrong}" for told_wrong in found["wrong"]]
     show(
