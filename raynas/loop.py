@@ -97,6 +97,7 @@ class Loop:
         self.failure: RaynasError | None = None
         self._again: list[Trial] = []
         self._stopping: set[int] = set()  # running trials whose last reading said stop
+        self._full: set[int] = set()  # running trials that no rung stops
         self._alike = (0, "")
 
     @property
@@ -234,6 +235,8 @@ class Loop:
     def _open(self, proposal: Proposal) -> Trial:
         trial = Trial(len(self.trials) + 1, proposal.architecture, proposal.parent)
         self.trials[trial.id] = self.running[trial.id] = trial
+        if proposal.full:
+            self._full.add(trial.id)
         return trial
 
     def _measured(self, trial_id: int, measurement: Measurement) -> bool:
@@ -249,8 +252,9 @@ class Loop:
         # A reading may pass a rung without meeting it, where an estimator reads every second epoch.
         passed = [rung for rung in self.compared if before < rung <= measurement.budget]
         if passed and self.rungs is not None:
-            with self._blaming(self.rungs):
-                go_on = self.rungs.report(trial_id, max(passed), trial.score)
+            if trial_id not in self._full or not go_on:
+                with self._blaming(self.rungs):
+                    go_on = self.rungs.report(trial_id, max(passed), trial.score)
             if go_on:
                 with self._blaming(self.proposer):
                     self.proposer.tell(trial)
@@ -265,6 +269,7 @@ class Loop:
         )
         self.trials[trial_id] = trial
         self._stopping.discard(trial_id)
+        self._full.discard(trial_id)
         with self._blaming(self.proposer):
             self.proposer.tell(trial)
         return trial

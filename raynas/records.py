@@ -125,10 +125,12 @@ class Proposal(NamedTuple):
     Attributes:
         architecture: what to try.
         parent: id of the trial that it was derived from, if any.
+        full: it is to be trained to its full budget whatever the scheduler thinks: a finalist.
     """
 
     architecture: Architecture
     parent: int | None = None
+    full: bool = False
 
 
 class Measurement(NamedTuple):

@@ -25,6 +25,7 @@ LAYERS = [
     {"strategies", "nn", "data", "schedulers", "ledger"},  # siblings
     {"estimators"},
     {"loop", "checkpoints"},
+    {"simulate"},
     {"report"},
     {"run"},
     {"catalog"},

@@ -16,7 +16,7 @@ from raynas import Asha, RandomSearch, RegularizedEvolution, spaces
 from raynas.cost import cost
 from raynas.errors import AllTrialsFailed, ConfigError, GraphError, PluginError, StateError, StorageError
 from raynas.graph import GraphBuilder
-from raynas.ledger import Ledger
+from raynas.ledger import Event, Ledger
 from raynas.loop import ALIKE, Loop
 from raynas.objectives import Constraint, Objective
 from raynas.plan import Task
@@ -626,3 +626,46 @@ def test_proposals_remember_their_parent():
             """Nothing."""
 
     assert loop_of(Heirs()).next().parent == 7
+
+
+class Finalist:
+    """Proposes what another strategy does; the third trial is to be trained in full."""
+
+    def begin(self, space, objectives, seed):
+        proposer = RandomSearch().begin(space, objectives, seed)
+        asked = []
+
+        class Asking:
+            def ask(self):
+                asked.append(1)
+                return proposer.ask()._replace(full=len(asked) == 3)
+
+            def tell(self, trial):
+                proposer.tell(trial)
+
+        return Asking()
+
+
+def test_no_rung_stops_a_finalist():
+    loop = Loop(SPACE, Finalist(), [Objective()], 0, trials=4, scheduler=Asha(rungs=(1, 9)))
+    goes_on = []
+    for trial_id in range(1, 5):
+        loop.next()
+        goes_on.append(loop.measure(trial_id, Measurement(1, {"val_accuracy": 1 / trial_id})))
+    assert goes_on == [True, False, True, False]
+    assert not loop.measure(3, Measurement(2, {"val_accuracy": math.nan}))
+
+
+def test_a_finalist_is_one_after_a_resume_too():
+    events = []
+
+    def heard(kind, trial):
+        body = {"answers": dict(trial.architecture.answers)} if kind == "asked" else {}
+        events.append(Event(0.0, kind, trial.id, body))
+
+    first = Loop(SPACE, Finalist(), [Objective()], 0, trials=3, scheduler=Asha(rungs=(1, 9)), listeners=[heard])
+    for _ in range(3):
+        first.next()
+    again = Loop(SPACE, Finalist(), [Objective()], 0, trials=3, scheduler=Asha(rungs=(1, 9)))
+    again.replay(events)
+    assert [again.measure(n, Measurement(1, {"val_accuracy": 1 / n})) for n in (1, 2, 3)] == [True, False, True]
