@@ -19,6 +19,7 @@ from raynas.spaces.decide import (
     replay,
     sample,
 )
+from raynas.spaces.edit_path import distance, path_crossover
 from raynas.spaces.function import FunctionSpace
 from raynas.spaces.hierarchical import Hierarchical
 from raynas.spaces.hierarchical import Hierarchical as hierarchical
@@ -64,6 +65,7 @@ __all__ = [
     "count",
     "crossover",
     "darts",
+    "distance",
     "enumerate_space",
     "from_json",
     "googlenets",
@@ -78,6 +80,7 @@ __all__ = [
     "nasnet",
     "nats_size",
     "neighbours",
+    "path_crossover",
     "replay",
     "residual",
     "resnets",

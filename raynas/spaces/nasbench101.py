@@ -93,6 +93,21 @@ class NasBench101:
         """2 for each pair of vertices, 3 ops for each vertex between."""
         return int(2 ** (self.vertices * (self.vertices - 1) // 2) * len(OPS) ** (self.vertices - 2))
 
+    def to_dag(self, answers: Mapping[str, Scalar]) -> tuple[tuple[str, ...], frozenset[tuple[int, int]]]:
+        """Labels and edges of the cell that answers decide, "input" and "output" among them (see edit_path.py)."""
+        matrix, labels = to_matrix(answers)
+        edges = {(i, j) for i, row in enumerate(matrix) for j, entry in enumerate(row) if entry}
+        return tuple(labels), frozenset(edges)
+
+    def from_dag(self, labels: tuple[str, ...], edges: frozenset[tuple[int, int]]) -> dict[str, Scalar] | None:
+        """The answers of such a cell; None where it is too large or leads nowhere."""
+        last, output = len(labels) - 1, self.vertices - 1
+        if not 0 < len(_pruned(sorted(edges), last)) <= MAX_EDGES or last > output:
+            return None
+        moved = {(source, output if to == last else to) for source, to in edges}
+        answers: dict[str, Scalar] = {address: pair in moved for pair, address in _pairs(self.vertices)}
+        return answers | {f"op{v}": labels[v] if v < last else OPS[0] for v in range(1, output)}
+
 
 @lru_cache(maxsize=8)
 def _pairs(vertices: int) -> tuple[tuple[tuple[int, int], str], ...]:

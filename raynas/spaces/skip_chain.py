@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from raynas.errors import ConfigError
 from raynas.graph import Graph, GraphBuilder
-from raynas.ops import CONCAT_PADDED
-from raynas.records import Choose
+from raynas.ops import CONCAT_PADDED, Scalar
+from raynas.records import Answers, Choose
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,29 @@ class SkipChain:
             product *= choices * 2**layer
             total += product * (layer + 1 >= self.min_layers)
         return total
+
+    def to_dag(self, answers: Answers) -> tuple[tuple[str, ...], frozenset[tuple[int, int]]]:
+        """Layers, labelled with all that they are asked but their anchors, and what feeds what (see edit_path.py)."""
+        layers = range(sum(address.endswith("/filters") for address in answers))
+        labels = [" ".join(str(answers[f"layer{i}/{name}"]) for name in self._asked) for i in layers]
+        edges = {(source, to) for to in layers for source in range(to) if answers[f"layer{to}/from{source}"]}
+        return tuple(labels), frozenset(edges)
+
+    def from_dag(self, labels: tuple[str, ...], edges: frozenset[tuple[int, int]]) -> dict[str, Scalar] | None:
+        """The answers of a DAG; None where it has too few layers or too many."""
+        if not self.min_layers <= len(labels) <= self.max_layers:
+            return None
+        answers: dict[str, Scalar] = {"layers": len(labels)} if self.min_layers < self.max_layers else {}
+        for layer, label in enumerate(labels):
+            numbers = zip(self._asked, label.split(), strict=True)
+            answers |= {f"layer{layer}/{name}": int(number) for name, number in numbers}
+            answers |= {f"layer{layer}/from{source}": (source, layer) in edges for source in range(layer)}
+        return answers
+
+    @property
+    def _asked(self) -> tuple[str, ...]:
+        strides = ("stride_height", "stride_width") if self.strides != (1,) else ()
+        return ("height", "width", "filters", *strides)
 
 
 def zoph_le(*, layers: int = 15, strides: bool = False) -> SkipChain:
