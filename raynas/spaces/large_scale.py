@@ -22,6 +22,7 @@ from raynas.errors import ConfigError, SpaceError
 from raynas.graph import Graph, GraphBuilder
 from raynas.ops import SUM_LIKE_FIRST, Scalar
 from raynas.records import Answers, Choose, Domain, Integer, Options, Real
+from raynas.spaces.checks import check_whole
 from raynas.spaces.domains import draw, redraw, size_of
 
 T = TypeVar("T")
@@ -93,9 +94,7 @@ class LargeScale:
     tune_lr: bool = True
 
     def __post_init__(self) -> None:
-        for field in ("max_length", "max_channels", "max_filter", "max_stride"):
-            if getattr(self, field) < 1:
-                raise ConfigError(f"{field} must be at least 1, but got {getattr(self, field)}")
+        check_whole(self, "max_length", "max_channels", "max_filter", "max_stride")
         if not 1 <= self.image_channels <= self.max_channels:
             raise ConfigError(f"image_channels must be in [1, {self.max_channels}], but got {self.image_channels}")
         if not 0 < self.min_lr <= self.max_lr < math.inf:

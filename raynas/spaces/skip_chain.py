@@ -15,6 +15,7 @@ from raynas.errors import ConfigError
 from raynas.graph import Graph, GraphBuilder
 from raynas.ops import CONCAT_PADDED, Scalar
 from raynas.records import Answers, Choose
+from raynas.spaces.checks import check_options, odd, whole
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,10 @@ class SkipChain:
             raise ConfigError(
                 f"1 <= min_layers <= max_layers must hold, but got ({self.min_layers}, {self.max_layers})"
             )
-        for field in ("heights", "widths", "filters", "strides"):
-            values = getattr(self, field)
-            if not values or min(values) < 1:
-                raise ConfigError(f"{field} must be positive, but got {values!r}")
         for field in ("heights", "widths"):
-            if any(length % 2 == 0 for length in getattr(self, field)):
-                raise ConfigError(f"{field} must be odd, but got {getattr(self, field)!r}")
+            check_options(self, field, "odd whole numbers of at least 1", odd)
+        for field in ("filters", "strides"):
+            check_options(self, field, "whole numbers of at least 1", whole)
 
     @property
     def name(self) -> str:

@@ -258,10 +258,10 @@ def test_a_searched_learning_rate_cannot_be_counted():
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"max_length": 0}, "max_length must be at least 1, but got 0"),
-        ({"max_channels": 0}, "max_channels must be at least 1, but got 0"),
-        ({"max_filter": 0}, "max_filter must be at least 1, but got 0"),
-        ({"max_stride": 0}, "max_stride must be at least 1, but got 0"),
+        ({"max_length": 0}, "max_length must be a whole number of at least 1, but got 0"),
+        ({"max_channels": 0}, "max_channels must be a whole number of at least 1, but got 0"),
+        ({"max_filter": 0}, "max_filter must be a whole number of at least 1, but got 0"),
+        ({"max_stride": 0}, "max_stride must be a whole number of at least 1, but got 0"),
         ({"image_channels": 33}, "image_channels must be in \\[1, 32\\], but got 33"),
         ({"min_lr": 0.0}, "0 < min_lr <= max_lr must hold, but got \\(0.0, 1.0\\)"),
         ({"min_lr": 2.0}, "must hold, but got \\(2.0, 1.0\\)"),

@@ -121,10 +121,10 @@ def test_counts_add_up_over_depths():
     [
         ({"min_layers": 0}, "1 <= min_layers <= max_layers must hold, but got \\(0, 5\\)"),
         ({"min_layers": 6}, "must hold, but got \\(6, 5\\)"),
-        ({"heights": ()}, "heights must be positive, but got \\(\\)"),
-        ({"widths": (1, 2)}, "widths must be odd, but got \\(1, 2\\)"),
-        ({"filters": (0, 8)}, "filters must be positive, but got \\(0, 8\\)"),
-        ({"strides": (0,)}, "strides must be positive, but got \\(0,\\)"),
+        ({"heights": ()}, "heights must be one or several different odd whole numbers of at least 1, but got \\(\\)"),
+        ({"widths": (1, 2)}, "widths must be one or several different odd whole numbers .*, but got \\(1, 2\\)"),
+        ({"filters": (0, 8)}, "filters must be one or several different whole numbers .*, but got \\(0, 8\\)"),
+        ({"strides": (1, 1)}, "strides must be one or several different whole numbers .*, but got \\(1, 1\\)"),
     ],
 )
 def test_wrong_settings_are_named(settings, told):
