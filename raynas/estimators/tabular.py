@@ -1,18 +1,21 @@
 """Tables of results that somebody paid for already, as an estimator: a reading costs a look-up.
 
 A `Table` is what a benchmark needs to know: its space, the learning curve of each architecture, and what counts in the
-end. Anybody's table takes part by having these four members.
+end. Anybody's table takes part by having these five members.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from raynas.errors import ConfigError, RaynasError
 from raynas.plan import Task
-from raynas.records import Architecture, Context, Measurement, Space
+from raynas.records import Architecture, Context, Measurement, Space, usable
+
+METRICS = ("val_accuracy", "train_s", "train_epochs")
+"""What every reading of a table holds; a table with more says so by a member `metrics`."""
 
 
 class MissingCell(RaynasError, KeyError):
@@ -24,7 +27,12 @@ class MissingCell(RaynasError, KeyError):
 
 @runtime_checkable
 class Table(Protocol):
-    """Results of training, for a whole space or a part of it."""
+    """Results of training, for a whole space or a part of it.
+
+    Two more members are optional: `metrics`, the names of all metrics of a reading where they are more than
+    `METRICS`; and `best`, a mapping like that of `truth`: the highest of all architectures, metric by metric. Without
+    it regrets cannot be told, and accuracies are shown instead.
+    """
 
     @property
     def name(self) -> str:
@@ -39,17 +47,20 @@ class Table(Protocol):
         """Rising; the last one is the full training, in epochs."""
 
     def curve(self, architecture: Architecture) -> Sequence[Measurement]:
-        """Readings by rising budget.
+        """Readings, one at each of `budgets`.
 
         The metrics of each are `val_accuracy` in [0, 1], and what was spent on the architecture up to here: `train_s`
-        and `train_epochs` (more than the budget where a longer training starts from the beginning).
+        and `train_epochs` (more than the budget where a longer training starts from the beginning). A reading that is
+        not a number fails the trial, once its costs are paid.
 
         Raises:
-            MissingCell: there is no entry.
+            MissingCell: there is no entry; the trial fails and costs nothing.
         """
 
     def truth(self, architecture: Architecture) -> Mapping[str, float]:
-        """What an architecture is worth, which no search sees: `val_accuracy` and `test_accuracy` in [0, 1].
+        """What an architecture with a curve is worth, which no search sees: `val_accuracy` in [0, 1].
+
+        Where it is known, `test_accuracy` too.
 
         Raises:
             MissingCell: there is no entry.
@@ -66,7 +77,10 @@ class Tabular:
 
     table: Table
 
-    metrics: ClassVar[tuple[str, ...]] = ("val_accuracy", "train_s", "train_epochs")
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the metrics that every reading holds."""
+        return tuple(getattr(self.table, "metrics", METRICS))
 
     @property
     def budget(self) -> float:
@@ -74,9 +88,11 @@ class Tabular:
         return self.table.budgets[-1]
 
     def check(self) -> None:
-        """Raises ConfigError where the table has no budget."""
-        if not self.table.budgets:
-            raise ConfigError(f"table {self.table.name} has no budgets")
+        """Raises ConfigError where the table's budgets are no rising numbers above 0."""
+        budgets = tuple(self.table.budgets)
+        rising = all(a < b for a, b in zip((0.0, *budgets), budgets, strict=False)) if _numbers(budgets) else False
+        if not budgets or not rising:
+            raise ConfigError(f"the budgets of table {self.table.name!r} must be rising and above 0, but got {budgets}")
 
     def load(self) -> Any:
         """Nothing besides the table."""
@@ -92,3 +108,7 @@ class Tabular:
             MissingCell: the table has no entry.
         """
         yield from self.table.curve(architecture)
+
+
+def _numbers(values: Sequence[object]) -> bool:
+    return all(usable(value) for value in values)
