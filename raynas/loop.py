@@ -97,13 +97,17 @@ class Loop:
         self.failure: RaynasError | None = None
         self._again: list[Trial] = []
         self._stopping: set[int] = set()  # running trials whose last reading said stop
-        self._full: set[int] = set()  # running trials that no rung stops
+        self._budgets: dict[int, float] = {}  # of running trials that no rung decides
         self._alike = (0, "")
 
     @property
     def done(self) -> bool:
         """Whether nothing is left to ask and nobody is running."""
         return not self.running and (self.exhausted or self.failure is not None or len(self.trials) >= self.limit)
+
+    def budget_of(self, trial_id: int) -> float | None:
+        """How far a running trial is to be trained if no rung decides it (see `Proposal.budget`)."""
+        return self._budgets.get(trial_id)
 
     def next(self) -> Trial | None:
         """The next trial to run: one that a stopped session left unfinished, or a new one.
@@ -235,8 +239,8 @@ class Loop:
     def _open(self, proposal: Proposal) -> Trial:
         trial = Trial(len(self.trials) + 1, proposal.architecture, proposal.parent)
         self.trials[trial.id] = self.running[trial.id] = trial
-        if proposal.full:
-            self._full.add(trial.id)
+        if proposal.budget is not None:
+            self._budgets[trial.id] = proposal.budget
         return trial
 
     def _measured(self, trial_id: int, measurement: Measurement) -> bool:
@@ -251,10 +255,12 @@ class Loop:
         go_on = trial.scores is not None
         # A reading may pass a rung without meeting it, where an estimator reads every second epoch.
         passed = [rung for rung in self.compared if before < rung <= measurement.budget]
-        if passed and self.rungs is not None:
-            if trial_id not in self._full or not go_on:
-                with self._blaming(self.rungs):
-                    go_on = self.rungs.report(trial_id, max(passed), trial.score)
+        own = self._budgets.get(trial_id)
+        if own is not None:
+            go_on = go_on and measurement.budget < own
+        elif passed and self.rungs is not None:
+            with self._blaming(self.rungs):
+                go_on = self.rungs.report(trial_id, max(passed), trial.score)
             if go_on:
                 with self._blaming(self.proposer):
                     self.proposer.tell(trial)
@@ -269,7 +275,7 @@ class Loop:
         )
         self.trials[trial_id] = trial
         self._stopping.discard(trial_id)
-        self._full.discard(trial_id)
+        self._budgets.pop(trial_id, None)
         with self._blaming(self.proposer):
             self.proposer.tell(trial)
         return trial

@@ -125,12 +125,13 @@ class Proposal(NamedTuple):
     Attributes:
         architecture: what to try.
         parent: id of the trial that it was derived from, if any.
-        full: it is to be trained to its full budget whatever the scheduler thinks: a finalist.
+        budget: train it so many epochs, whatever the scheduler thinks: a low fidelity, or (infinity) a finalist. None: the
+            scheduler decides.
     """
 
     architecture: Architecture
     parent: int | None = None
-    full: bool = False
+    budget: float | None = None
 
 
 class Measurement(NamedTuple):
@@ -242,6 +243,7 @@ class Context:
         memory_fraction: share of the device's memory, in (0, 1].
         folder: where the trial's checkpoints live; None: it keeps none.
         rungs: budgets after which a checkpoint is wanted; others are up to the estimator.
+        budget: the trial will be stopped after so many epochs: schedules are to end there. None: not before the end.
     """
 
     trial: int
@@ -252,6 +254,7 @@ class Context:
     memory_fraction: float = 1.0
     folder: str | None = None
     rungs: tuple[float, ...] = ()
+    budget: float | None = None
 
 
 @runtime_checkable

@@ -638,7 +638,7 @@ class Finalist:
         class Asking:
             def ask(self):
                 asked.append(1)
-                return proposer.ask()._replace(full=len(asked) == 3)
+                return proposer.ask()._replace(budget=math.inf if len(asked) == 3 else None)
 
             def tell(self, trial):
                 proposer.tell(trial)

@@ -133,7 +133,12 @@ class Train:
         # torch costs seconds to import; settings must be checked without it.
         from raynas.estimators.training import train_trial
 
-        return train_trial(self.with_hyperparameters(architecture), architecture, context)
+        recipe = self.with_hyperparameters(architecture)
+        if context.budget is not None and context.budget < recipe.epochs:
+            # A short training with a schedule of its own tells more than the beginning of a long one.
+            epochs = max(1, int(context.budget))
+            recipe = dataclasses.replace(recipe, epochs=epochs, warmup_epochs=min(recipe.warmup_epochs, epochs / 10))
+        return train_trial(recipe, architecture, context)
 
     def deliver(self, architecture: Architecture, folder: str, out: str) -> dict[str, float]:
         """Writes the trained network of a trial and reads the test split, once.

@@ -170,7 +170,7 @@ def run(
         "rungs": rungs,
     }
     runner = tune.with_parameters(TrialRunner, space=space, estimator=estimator, shared=shared, context=context)
-    searcher = LoopSearcher(loop, lambda trial: dict(config(trial)), count)
+    searcher = LoopSearcher(loop, lambda trial: {**config(trial), "budget": loop.budget_of(trial.id)}, count)
     with (
         tempfile.TemporaryDirectory(prefix="raynas-tune-") as scratch,
         _settings(ENVIRONMENT | {"TUNE_MAX_PENDING_TRIALS_PG": str(count)}),

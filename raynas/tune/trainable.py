@@ -5,6 +5,7 @@ Actors are reused from trial to trial, since starting one and importing torch co
 
 from __future__ import annotations
 
+import math
 import time
 import traceback
 from collections.abc import Iterator
@@ -50,9 +51,10 @@ class TrialRunner(tune.Trainable):
         """Takes up a trial.
 
         Args:
-            config: `trial` (id), `seed`, `folder` and the answers.
+            config: `trial` (id), `seed`, `folder`, `budget` (see `Context`) and the answers.
         """
         self.spec = config
+        self.end = min(self.estimator.budget, config.get("budget") or math.inf)
         self.readings: Iterator[Measurement] | None = None
         self.budget = 0.0
 
@@ -71,7 +73,7 @@ class TrialRunner(tune.Trainable):
             for budget, metrics in self.readings:
                 gathered.append((budget, dict(metrics)))
                 self.budget = budget
-                if budget >= self.estimator.budget:
+                if budget >= self.end:
                     break
                 if budget in self.context["rungs"] or time.monotonic() > until:
                     return {"measurements": gathered}
@@ -89,6 +91,7 @@ class TrialRunner(tune.Trainable):
             seed=self.spec["seed"],
             folder=self.spec["folder"],
             shared=self.shared,
+            budget=self.spec.get("budget"),
             **self.context,
         )
         return iter(self.estimator.estimate(replay(self.space, answers), context))
