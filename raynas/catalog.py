@@ -27,14 +27,47 @@ SPACES: Mapping[str, Factory] = {
     "inception": spaces.inception,
     "large_scale": spaces.large_scale,
     "mlp": spaces.mlp,
+    "mobile": spaces.mobile,
+    "mobilenets_v2": spaces.mobilenets_v2,
+    "mobilenets_v3": spaces.mobilenets_v3,
     "nasbench101": spaces.nasbench101,
     "nasbench201": spaces.nasbench201,
     "nasnet": spaces.nasnet,
     "nats_size": spaces.nats_size,
+    "ofa_mobilenetv3": spaces.ofa_mobilenetv3,
+    "proxylessnas": spaces.proxylessnas,
     "residual": spaces.residual,
     "resnets": spaces.resnets,
     "skip_chain": spaces.skip_chain,
 }
+PAPERS: Mapping[str, str] = {
+    "amoebanet": "Real et al. 2019, arXiv:1802.01548",
+    "cells": "Liu et al. 2019, arXiv:1806.09055",
+    "chain": "Elsken et al. 2019, arXiv:1808.05377",
+    "conv1d": "Wang, Yan & Oates 2017, arXiv:1611.06455",
+    "darts": "Liu et al. 2019, arXiv:1806.09055",
+    "googlenets": "Szegedy et al. 2015, arXiv:1409.4842",
+    "hierarchical": "Liu et al. 2018, arXiv:1711.00436",
+    "inception": "Szegedy et al. 2015, arXiv:1409.4842",
+    "large_scale": "Real et al. 2017, arXiv:1703.01041",
+    "mlp": "Zimmer et al. 2021, arXiv:2006.13799",
+    "mobile": "Tan et al. 2019, arXiv:1807.11626",
+    "mobilenets_v2": "Sandler et al. 2018, arXiv:1801.04381",
+    "mobilenets_v3": "Howard et al. 2019, arXiv:1905.02244",
+    "nasbench101": "Ying et al. 2019, arXiv:1902.09635",
+    "nasbench201": "Dong & Yang 2020, arXiv:2001.00326",
+    "nasnet": "Zoph et al. 2018, arXiv:1707.07012",
+    "nats_size": "Dong et al. 2021, arXiv:2009.00437",
+    "ofa_mobilenetv3": "Cai et al. 2020, arXiv:1908.09791",
+    "proxylessnas": "Cai et al. 2019, arXiv:1812.00332",
+    "residual": "He et al. 2016, arXiv:1512.03385",
+    "resnets": "He et al. 2016, arXiv:1512.03385",
+    "skip_chain": "Zoph & Le 2017, arXiv:1611.01578",
+    "transformer": "Chen et al. 2021, arXiv:2107.00651",
+    "vits": "Dosovitskiy et al. 2021, arXiv:2010.11929",
+}
+"""Where each space comes from."""
+
 STRATEGIES: Mapping[str, Factory] = {"evolution": RegularizedEvolution, "random": RandomSearch}
 ESTIMATORS: Mapping[str, Factory] = {"train": Train}
 SCHEDULERS: Mapping[str, Factory] = {"asha": Asha, "none": lambda: None}
@@ -58,6 +91,8 @@ _TYPES: Mapping[str, type] = {
         spaces.Inception,
         spaces.LargeScale,
         spaces.Mlp,
+        spaces.Mobile,
+        spaces.MobileStage,
         spaces.NasBench101,
         spaces.NasBench201,
         spaces.NasNet,
@@ -155,7 +190,10 @@ def _typed(text: str, current: Any, setting: str) -> Any:
     except ValueError:
         value = text
     if isinstance(value, list):
-        value = tuple(value)
+        try:
+            value = from_json(value)
+        except TypeError as error:  # a field that a dataclass does not have
+            raise ConfigError(f"{setting}: {error}") from error
     if isinstance(current, float) and type(value) is int:
         value = float(value)
     if isinstance(current, str) and not isinstance(value, str):

@@ -96,6 +96,7 @@ def _row(what: str, name: str, factory: Any) -> dict[str, str]:
         about = inspect.getdoc(module) if module else ""
         if factory.__name__ == name and inspect.isfunction(factory):
             about = inspect.getdoc(factory)
+        row["paper"] = catalog.PAPERS.get(name, "")
     elif factory() is None if name == "none" else False:
         about = "Every trial gets its full budget."
     else:

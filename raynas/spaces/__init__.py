@@ -30,6 +30,8 @@ from raynas.spaces.large_scale import LargeScale
 from raynas.spaces.large_scale import LargeScale as large_scale
 from raynas.spaces.mlp import Mlp
 from raynas.spaces.mlp import Mlp as mlp
+from raynas.spaces.mobile import Mobile, MobileStage, mobilenets_v2, mobilenets_v3, ofa_mobilenetv3, proxylessnas
+from raynas.spaces.mobile import Mobile as mobile
 from raynas.spaces.nasbench101 import NasBench101
 from raynas.spaces.nasbench101 import NasBench101 as nasbench101
 from raynas.spaces.nasbench201 import NasBench201
@@ -52,6 +54,8 @@ __all__ = [
     "Inception",
     "LargeScale",
     "Mlp",
+    "Mobile",
+    "MobileStage",
     "NasBench101",
     "NasBench201",
     "NasNet",
@@ -74,13 +78,18 @@ __all__ = [
     "known",
     "large_scale",
     "mlp",
+    "mobile",
+    "mobilenets_v2",
+    "mobilenets_v3",
     "mutate",
     "nasbench101",
     "nasbench201",
     "nasnet",
     "nats_size",
     "neighbours",
+    "ofa_mobilenetv3",
     "path_crossover",
+    "proxylessnas",
     "replay",
     "residual",
     "resnets",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import pytest
 import torch
@@ -22,10 +22,13 @@ NETWORKS = {
     "resnet18": (11_689_512, models.resnet18, 64),
     "resnet50": (25_557_032, models.resnet50, 64),
     "googlenet": (6_624_904, lambda: models.googlenet(aux_logits=False, init_weights=False), 64),
+    "mobilenet_v2": (3_504_872, models.mobilenet_v2, 64),
+    "mobilenet_v3_large": (5_483_032, models.mobilenet_v3_large, 64),
+    "mobilenet_v3_small": (2_542_856, models.mobilenet_v3_small, 64),
 }
 
 CLASS_TOKENS = {"class_token"}
-WITH_WEIGHTS = (nn.Conv2d, nn.BatchNorm2d, nn.Linear, nn.LayerNorm)
+KINDS = {nn.Conv2d: "map", nn.Linear: "map", nn.BatchNorm2d: "batch norm", nn.LayerNorm: "layer norm"}
 
 
 def test_all_networks_of_torchvision_are_tested():
@@ -44,6 +47,7 @@ def test_outputs_with_the_weights_of_torchvision(name):
     _, make, size = NETWORKS[name]
     images = torch.randn(2, 3, size, size)
     theirs, ours = make().eval(), networks.build(spaces.known(name).graph, Task((3, size, size), 1000)).eval()
+    assert norms(ours) == norms(theirs)
     scramble(theirs)
     settle(theirs, torch.randn(4, 3, size, size))
     carry_over(theirs, ours, images)
@@ -51,6 +55,11 @@ def test_outputs_with_the_weights_of_torchvision(name):
         expected, found = theirs(images), ours(images)
     assert 0.1 < float(expected.std()) < 10
     assert float((found - expected).abs().max()) <= 1e-5
+
+
+def norms(network):
+    """What batch norms are set to."""
+    return Counter((m.eps, m.momentum) for m in network.modules() if isinstance(m, nn.BatchNorm2d))
 
 
 def scramble(network):
@@ -68,13 +77,13 @@ def scramble(network):
 
 def settle(network, images):
     """Gives batch norms running statistics of these images, and changes them at random."""
-    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
-    for norm in norms:
+    found = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    for norm in found:
         norm.momentum = 1.0
     with torch.inference_mode():
         network.train()(images)
     network.eval()
-    for norm in norms:
+    for norm in found:
         norm.running_var.mul_(torch.empty_like(norm.running_var).uniform_(0.5, 1.5)).add_(0.1)
         norm.running_mean.add_(torch.empty_like(norm.running_mean).normal_(0, 0.1))
 
@@ -83,10 +92,14 @@ def carry_over(theirs, ours, images):
     """Gives `ours` the weights of `theirs`: modules of one kind and shape are paired in the order in which they run."""
     sources, targets = in_order(theirs, images), in_order(ours, images)
     assert {key: len(modules) for key, modules in sources.items()} == {k: len(m) for k, m in targets.items()}
+    missing = dict.fromkeys(map(id, (*ours.parameters(), *ours.buffers())))
     for key, modules in sources.items():
         for source, target in zip(modules, targets[key], strict=True):
-            for name, values in source.state_dict().items():
-                target.state_dict()[name].copy_(values.view_as(target.state_dict()[name]))
+            for values, place in zip(told(source), told(target), strict=True):
+                with torch.no_grad():
+                    place.copy_(values.view_as(place))
+                del missing[id(place)]
+    assert not missing
 
 
 def in_order(network, images):
@@ -95,7 +108,7 @@ def in_order(network, images):
     hooks = [
         module.register_forward_hook(lambda m, *_: found[key_of(m)].append(m))
         for module in network.modules()
-        if isinstance(module, WITH_WEIGHTS)
+        if isinstance(module, tuple(KINDS))
     ]
     with torch.inference_mode():
         network(images[:1])
@@ -105,5 +118,12 @@ def in_order(network, images):
 
 
 def key_of(module):
-    kind = next(kind for kind in WITH_WEIGHTS if isinstance(module, kind))
-    return kind.__name__, *(tuple(values.shape) for values in module.state_dict().values())
+    """What modules must have in common; a 1x1 convolution is a linear map."""
+    kind = next(name for kind, name in KINDS.items() if isinstance(module, kind))
+    shapes = (tuple(values.shape) for values in told(module))
+    return kind, *(shape[:2] if shape[2:] == (1, 1) else shape for shape in shapes)
+
+
+def told(module):
+    """All numbers of a module, in one order in both houses."""
+    return [*module.parameters(), *module.buffers()]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from raynas.ops import Scalar
 from raynas.records import Answers, Space
 from raynas.spaces.inception import googlenets
+from raynas.spaces.mobile import mobilenets_v2, mobilenets_v3
 from raynas.spaces.residual import resnets
 
 GOOGLENET = (
@@ -22,6 +23,27 @@ GOOGLENET = (
 )
 """Per stage, per module: channels of 1x1, 3x3 (before and after), larger (before and after) and pooled convolution,
 as table 1 of the paper lists them, in 64ths of 256, 512 and 1024."""
+
+Rows = tuple[tuple[str, tuple[tuple[int, float, bool], ...]], ...]
+
+MOBILENET_V3_LARGE: Rows = (
+    ("relu", ((3, 1, False),)),
+    ("relu", ((3, 4, False), (3, 3, False))),
+    ("relu", ((5, 3, True), (5, 3, True), (5, 3, True))),
+    ("hardswish", ((3, 6, False), (3, 2.5, False), (3, 2.3, False), (3, 2.3, False))),
+    ("hardswish", ((3, 6, True), (3, 6, True))),
+    ("hardswish", ((5, 6, True), (5, 6, True), (5, 6, True))),
+)
+"""Per stage the activation, and per block kernel, expansion and squeeze-and-excitation, as table 1 of the paper."""
+
+MOBILENET_V3_SMALL: Rows = (
+    ("relu", ((3, 1, True),)),
+    ("relu", ((3, 4.5, False), (3, 3.67, False))),
+    ("hardswish", ((5, 4, True), (5, 6, True), (5, 6, True))),
+    ("hardswish", ((5, 3, True), (5, 3, True))),
+    ("hardswish", ((5, 6, True), (5, 6, True), (5, 6, True))),
+)
+"""The same of table 2."""
 
 
 def resnet18() -> tuple[Space, Answers]:
@@ -46,6 +68,23 @@ def googlenet() -> tuple[Space, Answers]:
     return googlenets(), answers
 
 
+def mobilenet_v2() -> tuple[Space, Answers]:
+    """MobileNetV2 (Sandler et al. 2018): 3,504,872 parameters."""
+    depths = (1, 2, 3, 4, 3, 3, 1)
+    blocks = [("relu6", ((3, 6 if stage else 1, False),) * depth) for stage, depth in enumerate(depths)]
+    return mobilenets_v2(), _mobile(tuple(blocks))
+
+
+def mobilenet_v3_large() -> tuple[Space, Answers]:
+    """MobileNetV3-Large (Howard et al. 2019): 5,483,032 parameters."""
+    return mobilenets_v3(), _mobile(MOBILENET_V3_LARGE)
+
+
+def mobilenet_v3_small() -> tuple[Space, Answers]:
+    """MobileNetV3-Small: 2,542,856 parameters."""
+    return mobilenets_v3(small=True), _mobile(MOBILENET_V3_SMALL)
+
+
 def _at(prefix: str, answers: Mapping[str, Scalar]) -> dict[str, Scalar]:
     return {f"{prefix}/{address}": answer for address, answer in answers.items()}
 
@@ -56,4 +95,14 @@ def _resnet(block: str, depths: tuple[int, ...]) -> dict[str, Scalar]:
         bottleneck = {"ratio": 4, "groups": 1} if block == "bottleneck" else {}
         told: dict[str, Scalar] = {"block": block, "depth": depth, "width": 64 * 2**stage, "kernel": 3, **bottleneck}
         answers.update(_at(f"stage{stage}", told))
+    return answers
+
+
+def _mobile(stages: Rows) -> dict[str, Scalar]:
+    answers: dict[str, Scalar] = {"multiplier": 1.0}
+    for index, (activation, blocks) in enumerate(stages):
+        answers.update(_at(f"stage{index}", {"activation": activation, "depth": len(blocks)}))
+        for block, (kernel, expansion, squeeze) in enumerate(blocks):
+            told: dict[str, Scalar] = {"kernel": kernel, "expansion": expansion, "squeeze": squeeze}
+            answers.update(_at(f"stage{index}/block{block}", told))
     return answers
