@@ -39,8 +39,12 @@ SPACES: Mapping[str, Factory] = {
     "residual": spaces.residual,
     "resnets": spaces.resnets,
     "skip_chain": spaces.skip_chain,
+    "autoformer": spaces.autoformer,
+    "transformer": spaces.transformer,
+    "vits": spaces.vits,
 }
 PAPERS: Mapping[str, str] = {
+    "autoformer": "Chen et al. 2021, arXiv:2107.00651",
     "amoebanet": "Real et al. 2019, arXiv:1802.01548",
     "cells": "Liu et al. 2019, arXiv:1806.09055",
     "chain": "Elsken et al. 2019, arXiv:1808.05377",
@@ -99,6 +103,7 @@ _TYPES: Mapping[str, type] = {
         spaces.NatsSize,
         spaces.Residual,
         spaces.SkipChain,
+        spaces.Transformer,
         RandomSearch,
         RegularizedEvolution,
         Train,

@@ -123,3 +123,14 @@ def test_settings_of_a_person_are_checked_like_others():
 def test_the_tables_tell_everything_that_search_json_can_hold():
     made = {type(table[name]()).__name__ for kind, table in TABLES.items() if kind != "data" for name in table}
     assert made - {"NoneType"} <= set(catalog._TYPES)
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_every_space_has_a_paper_and_survives_json(name):
+    space = SPACES[name]()
+    assert from_json(json.loads(json.dumps(to_json(space), allow_nan=False))) == space
+    assert catalog.PAPERS[name]
+
+
+def test_papers_are_of_spaces():
+    assert set(catalog.PAPERS) == set(SPACES)

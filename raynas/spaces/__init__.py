@@ -44,6 +44,8 @@ from raynas.spaces.residual import Residual, resnets
 from raynas.spaces.residual import Residual as residual
 from raynas.spaces.skip_chain import SkipChain, zoph_le
 from raynas.spaces.skip_chain import SkipChain as skip_chain
+from raynas.spaces.transformer import Transformer, autoformer, vits
+from raynas.spaces.transformer import Transformer as transformer
 
 __all__ = [
     "Cells",
@@ -62,7 +64,9 @@ __all__ = [
     "NatsSize",
     "Residual",
     "SkipChain",
+    "Transformer",
     "amoebanet",
+    "autoformer",
     "cells",
     "chain",
     "conv1d",
@@ -95,5 +99,7 @@ __all__ = [
     "resnets",
     "sample",
     "skip_chain",
+    "transformer",
+    "vits",
     "zoph_le",
 ]

@@ -12,6 +12,7 @@ from torchvision import models
 from raynas import nn as networks
 from raynas import spaces
 from raynas.cost import cost
+from raynas.nn.tokens import Attention, ClassToken, Positions
 from raynas.plan import Task
 from raynas.spaces.known import KNOWN, torchvision
 
@@ -25,10 +26,20 @@ NETWORKS = {
     "mobilenet_v2": (3_504_872, models.mobilenet_v2, 64),
     "mobilenet_v3_large": (5_483_032, models.mobilenet_v3_large, 64),
     "mobilenet_v3_small": (2_542_856, models.mobilenet_v3_small, 64),
+    "vit_b_16": (86_567_656, lambda: models.vit_b_16(image_size=64), 64),
 }
 
 CLASS_TOKENS = {"class_token"}
-KINDS = {nn.Conv2d: "map", nn.Linear: "map", nn.BatchNorm2d: "batch norm", nn.LayerNorm: "layer norm"}
+KINDS = {
+    nn.Conv2d: "map",
+    nn.Linear: "map",
+    nn.BatchNorm2d: "batch norm",
+    nn.LayerNorm: "layer norm",
+    nn.MultiheadAttention: "attention",
+    Attention: "attention",
+    ClassToken: "token",
+    Positions: "positions",
+}
 
 
 def test_all_networks_of_torchvision_are_tested():
@@ -91,8 +102,13 @@ def settle(network, images):
 def carry_over(theirs, ours, images):
     """Gives `ours` the weights of `theirs`: modules of one kind and shape are paired in the order in which they run."""
     sources, targets = in_order(theirs, images), in_order(ours, images)
-    assert {key: len(modules) for key, modules in sources.items()} == {k: len(m) for k, m in targets.items()}
     missing = dict.fromkeys(map(id, (*ours.parameters(), *ours.buffers())))
+    for key in [key for key in targets if key[0] in ("token", "positions")]:  # torchvision has no modules for them
+        [place] = told(targets.pop(key)[0])
+        with torch.no_grad():
+            place.copy_((theirs.class_token if key[0] == "token" else theirs.encoder.pos_embedding).view_as(place))
+        del missing[id(place)]
+    assert {key: len(modules) for key, modules in sources.items()} == {k: len(m) for k, m in targets.items()}
     for key, modules in sources.items():
         for source, target in zip(modules, targets[key], strict=True):
             for values, place in zip(told(source), told(target), strict=True):
@@ -105,10 +121,13 @@ def carry_over(theirs, ours, images):
 def in_order(network, images):
     """(kind, shapes of the weights) -> modules in the order in which they run."""
     found = defaultdict(list)
+    inside = {
+        id(child) for m in network.modules() if isinstance(m, Attention) for child in m.modules() if child is not m
+    }
     hooks = [
         module.register_forward_hook(lambda m, *_: found[key_of(m)].append(m))
         for module in network.modules()
-        if isinstance(module, tuple(KINDS))
+        if isinstance(module, tuple(KINDS)) and id(module) not in inside
     ]
     with torch.inference_mode():
         network(images[:1])

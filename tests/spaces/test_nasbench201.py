@@ -10,7 +10,7 @@ import pytest
 from space_contract import SpaceContract
 
 from raynas import spaces
-from raynas.cost import Cost, cost
+from raynas.cost import cost
 from raynas.errors import ArchitectureError, ConfigError
 from raynas.nn import build
 from raynas.plan import Task

@@ -28,6 +28,7 @@ KNOWN: Mapping[str, Callable[[], Point]] = {
     "pc_darts_imagenet": cells.pc_darts_imagenet,
     "resnet18": torchvision.resnet18,
     "resnet50": torchvision.resnet50,
+    "vit_b_16": torchvision.vit_b_16,
 }
 """Name -> the space at the published size, and the network's answers in it."""
 

@@ -9,6 +9,7 @@ from raynas.records import Answers, Space
 from raynas.spaces.inception import googlenets
 from raynas.spaces.mobile import mobilenets_v2, mobilenets_v3
 from raynas.spaces.residual import resnets
+from raynas.spaces.transformer import vits
 
 GOOGLENET = (
     ((16, 24, 32, 4, 8, 8), (32, 32, 48, 8, 24, 16)),
@@ -83,6 +84,14 @@ def mobilenet_v3_large() -> tuple[Space, Answers]:
 def mobilenet_v3_small() -> tuple[Space, Answers]:
     """MobileNetV3-Small: 2,542,856 parameters."""
     return mobilenets_v3(small=True), _mobile(MOBILENET_V3_SMALL)
+
+
+def vit_b_16() -> tuple[Space, Answers]:
+    """ViT-B on patches of 16 pixels (Dosovitskiy et al. 2021): 86,567,656 parameters."""
+    answers: dict[str, Scalar] = {"patch": 16, "width": 768, "depth": 12}
+    for block in range(12):
+        answers.update(_at(f"block{block}", {"heads": 12, "ratio": 4.0}))
+    return vits(), answers
 
 
 def _at(prefix: str, answers: Mapping[str, Scalar]) -> dict[str, Scalar]:
