@@ -33,7 +33,7 @@ setup: $(READY)  ## a virtual environment with the tested versions; done once, a
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,plots]"
 	touch $(READY)
 
 clean:

@@ -30,6 +30,7 @@ LAYERS = [
     {"run"},
     {"catalog"},
     {"recipe"},
+    {"bench"},
     {"tune"},
     {"search"},
     {"cli"},

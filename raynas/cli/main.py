@@ -129,6 +129,67 @@ def show(
         show_run(opened, top=top, front_only=pareto)
 
 
+@app.command(
+    epilog="Examples:\n\n"
+    "  raynas bench nasbench201.parquet --dataset cifar10 --strategies random,evolution --budget 12000s --out out\n\n"
+    "  raynas bench nasbench201.parquet --strategies random,evolution --fidelities 12,200 --budget 20 --seeds 200\n\n"
+    "  raynas bench curves.parquet --strategies evolution,small=evolution --set small.population=10 --budget 100\n\n"
+    "  raynas bench mine.py:table --strategies random,evolution --budget 50 --workers 8"
+)
+def bench(
+    table: Annotated[
+        str,
+        typer.Argument(
+            metavar="TABLE",
+            show_default=False,
+            help="Parquet file of results, file or folder of NATS-Bench, or FILE.py:FUNCTION that returns a table.",
+        ),
+    ],
+    strategies: Annotated[
+        str,
+        typer.Option(
+            metavar="A,B,...", help="Who competes, the baseline first: NAME or LABEL=NAME.", show_default=False
+        ),
+    ],
+    budget: Annotated[
+        str,
+        typer.Option(metavar="N|Ns", help="Of each search: full trainings, or virtual seconds.", show_default=False),
+    ],
+    space: Annotated[Text, typer.Option(help="The table's space, to be sure.")] = None,
+    dataset: Annotated[Text, typer.Option(metavar="NAME", help="One of the table's data sets.")] = None,
+    fidelities: Annotated[
+        Text, typer.Option(metavar="E,E", help="Epochs at which a search reads, e.g. 12,200.  [default: full training]")
+    ] = None,
+    scheduler: Annotated[
+        Text, typer.Option(help="Who goes on at each rung.  [default: asha where there are several fidelities]")
+    ] = None,
+    objective: Annotated[
+        list[str] | None, typer.Option(metavar="METRIC[:max|min]", help="val_accuracy, then others; repeatable.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting, e.g. evolution.population=10; repeatable."),
+    ] = None,
+    workers: Annotated[int, typer.Option(metavar="N", help="Simulated workers.")] = 1,
+    seeds: Annotated[int, typer.Option(metavar="K", help="Searches of each strategy.")] = 30,
+    target: Annotated[
+        float | None, typer.Option(metavar="PERCENT", help="Accuracy to reach.  [default: what the first one reaches]")
+    ] = None,
+    processes: Annotated[int | None, typer.Option(metavar="P", help="Cores to use.  [default: all]")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where report, pictures and evaluations go.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write into a folder that is not empty.")] = False,
+    as_json: AS_JSON = False,
+) -> None:
+    """Compare strategies on a table of results: no training, no Ray, and statistics that tell who is better."""
+    from raynas.cli import bench as command
+
+    wanted = command.Wanted(
+        table, strategies, budget, space, dataset, fidelities, scheduler, tuple(objective or ()), tuple(set_ or ()),
+        workers, seeds, target, processes,
+    )  # fmt: skip
+    command.bench(wanted, out=out, overwrite=overwrite, as_json=as_json)
+
+
 @app.command("list", epilog="Example:\n\n  raynas list spaces")
 def list_(
     what: Annotated[str, typer.Argument(metavar="spaces|strategies|estimators|schedulers|data", show_default=False)],
