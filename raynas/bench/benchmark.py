@@ -44,13 +44,10 @@ class Budget:
         Raises:
             ConfigError: the text is neither.
         """
-        match = re.fullmatch(r"\s*([\d.]+(?:e\d+)?)\s*(s?)\s*", text)
-        try:
-            if match:
-                return cls(float(match[1]), "seconds" if match[2] else "trainings")
-        except ValueError:
-            pass
-        raise ConfigError(f"a budget is full trainings like 20, or virtual seconds like 12000s, but got {text!r}")
+        match = re.fullmatch(r"\s*(\d+\.?\d*(?:e\d+)?)\s*(s?)\s*", text)
+        if not match:
+            raise ConfigError(f"a budget is full trainings like 20, or virtual seconds like 12000s, but got {text!r}")
+        return cls(float(match[1]), "seconds" if match[2] else "trainings")
 
     @property
     def seconds(self) -> float:
