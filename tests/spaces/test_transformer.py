@@ -34,6 +34,7 @@ def test_counts():
     assert spaces.count(spaces.transformer()) == 2 * 3 * (9 + 81 + 729)
     tiny = 3 * sum(4**depth for depth in (12, 13, 14))
     assert spaces.count(spaces.autoformer()) == tiny
+    assert spaces.count(spaces.autoformer("small")) == 3 * sum(9**depth for depth in (12, 13, 14))
     assert spaces.count(spaces.autoformer("base")) == 3 * sum(9**depth for depth in (14, 15, 16))
 
 
