@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from raynas.run import Run
     from raynas.schedulers import Asha
     from raynas.search import Search
-    from raynas.strategies import RandomSearch, RegularizedEvolution
+    from raynas.strategies import (
+        LocalSearch,
+        RandomSearch,
+        RegularizedEvolution,
+    )
 
 _WHERE = {
     "Architecture": "raynas.records",
@@ -30,6 +34,7 @@ _WHERE = {
     "Context": "raynas.records",
     "Graph": "raynas.graph",
     "GraphBuilder": "raynas.graph",
+    "LocalSearch": "raynas.strategies",
     "Measurement": "raynas.records",
     "Objective": "raynas.objectives",
     "Proposal": "raynas.records",
@@ -53,6 +58,7 @@ __all__ = [
     "Context",
     "Graph",
     "GraphBuilder",
+    "LocalSearch",
     "Measurement",
     "Objective",
     "Proposal",

@@ -12,7 +12,11 @@ from raynas.errors import ConfigError, unknown
 from raynas.estimators import Train
 from raynas.objectives import Constraint, Objective
 from raynas.schedulers import Asha
-from raynas.strategies import RandomSearch, RegularizedEvolution
+from raynas.strategies import (
+    LocalSearch,
+    RandomSearch,
+    RegularizedEvolution,
+)
 
 Factory = Callable[..., Any]
 
@@ -72,7 +76,11 @@ PAPERS: Mapping[str, str] = {
 }
 """Where each space comes from."""
 
-STRATEGIES: Mapping[str, Factory] = {"evolution": RegularizedEvolution, "random": RandomSearch}
+STRATEGIES: Mapping[str, Factory] = {
+    "evolution": RegularizedEvolution,
+    "local": LocalSearch,
+    "random": RandomSearch,
+}
 ESTIMATORS: Mapping[str, Factory] = {"train": Train}
 SCHEDULERS: Mapping[str, Factory] = {"asha": Asha, "none": lambda: None}
 DATA: Mapping[str, Factory] = {
@@ -104,6 +112,7 @@ _TYPES: Mapping[str, type] = {
         spaces.Residual,
         spaces.SkipChain,
         spaces.Transformer,
+        LocalSearch,
         RandomSearch,
         RegularizedEvolution,
         Train,
