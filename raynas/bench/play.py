@@ -6,6 +6,8 @@ import json
 import math
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -22,7 +24,10 @@ from raynas.simulate import Reading, simulate
 from raynas.spaces.function import as_space
 
 CHUNKS = 8
-"""Parts that each process's share of the seeds of a strategy is cut into."""
+"""Parts that each process's share of the seeds of a strategy is cut into, at least."""
+
+CHUNK = 25
+"""Seeds in a part, at most."""
 
 Progress = Callable[[int], None]
 """Called with the number of searches that ended since the last call."""
@@ -119,7 +124,7 @@ def play_all(benchmark: Benchmark, processes: int | None = None, progress: Progr
     if processes < 1:
         raise ConfigError(f"processes must be at least 1, but got {processes}")
     labels = [label for label, _ in benchmark.strategies]
-    size = max(1, math.ceil(benchmark.seeds / (processes * CHUNKS)))
+    size = min(CHUNK, max(1, math.ceil(benchmark.seeds / (processes * CHUNKS))))
     jobs = [
         (label, tuple(range(first, min(first + size, benchmark.seeds))))
         for label in labels
@@ -145,13 +150,32 @@ def _workers(processes: int, benchmark: Benchmark) -> Iterator[Callable[[list[Jo
         yield lambda jobs: (_played(benchmark, table, job) for job in jobs)
         return
     # Spawned, not forked: this process has threads (a progress bar, Arrow's), which a fork would leave half alive.
-    pool = ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"))
+    before = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"), initializer=_follow)
     try:
         yield lambda jobs: (
             future.result() for future in as_completed([pool.submit(_job, benchmark, job) for job in jobs])
         )
+    except BaseException:  # an error or the person ends all searches now, not after those that run
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in set(multiprocessing.active_children()) - before:
+            process.terminate()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _follow() -> None:
+    """A worker ends with the process that made it, however that ends; Ctrl-C is that one's to handle."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _played(benchmark: Benchmark, table: Table, job: Job) -> list[Trace]:

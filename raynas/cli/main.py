@@ -236,6 +236,8 @@ def main() -> None:
     """Runs a command; every deliberate error is one line, and its kind is the exit code."""
     try:
         code = app(standalone_mode=False)
+        if code == 130:  # typer turns Ctrl-C into an exit code
+            typer.echo("raynas: interrupted", err=True)
     except Interrupted as stop:
         typer.echo(f"raynas: {stop}", err=True)
         code = stop.exit_code

@@ -24,6 +24,10 @@ OPTIONS = {
     ],
     "resume": ["run", "trials", "hours", "concurrency", "address", "as_json"],
     "show": ["run", "as_json", "pareto", "top"],
+    "bench": [
+        "table", "strategies", "budget", "space", "dataset", "fidelities", "scheduler", "objective", "set_", "workers",
+        "seeds", "target", "processes", "out", "overwrite", "as_json",
+    ],
     "list_": ["what", "as_json"],
     "doctor": ["storage", "address", "as_json"],
 }  # fmt: skip
@@ -40,7 +44,7 @@ def raynas(*arguments, **settings):
     )
 
 
-@pytest.mark.parametrize("command", ["search", "resume", "show", "list", "doctor"])
+@pytest.mark.parametrize("command", ["search", "resume", "show", "bench", "list", "doctor"])
 def test_help_has_examples(command):
     done = raynas(command, "--help")
     assert done.returncode == 0
