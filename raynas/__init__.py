@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from raynas.schedulers import Asha
     from raynas.search import Search
     from raynas.strategies import (
+        Grid,
         LocalSearch,
         RandomSearch,
         RegularizedEvolution,
+        RidgeSearch,
     )
 
 _WHERE = {
@@ -34,12 +36,14 @@ _WHERE = {
     "Context": "raynas.records",
     "Graph": "raynas.graph",
     "GraphBuilder": "raynas.graph",
+    "Grid": "raynas.strategies",
     "LocalSearch": "raynas.strategies",
     "Measurement": "raynas.records",
     "Objective": "raynas.objectives",
     "Proposal": "raynas.records",
     "RandomSearch": "raynas.strategies",
     "RegularizedEvolution": "raynas.strategies",
+    "RidgeSearch": "raynas.strategies",
     "Run": "raynas.run",
     "Search": "raynas.search",
     "Train": "raynas.estimators",
@@ -58,12 +62,14 @@ __all__ = [
     "Context",
     "Graph",
     "GraphBuilder",
+    "Grid",
     "LocalSearch",
     "Measurement",
     "Objective",
     "Proposal",
     "RandomSearch",
     "RegularizedEvolution",
+    "RidgeSearch",
     "Run",
     "Search",
     "Train",

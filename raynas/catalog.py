@@ -13,9 +13,12 @@ from raynas.estimators import Train
 from raynas.objectives import Constraint, Objective
 from raynas.schedulers import Asha
 from raynas.strategies import (
+    Auto,
+    Grid,
     LocalSearch,
     RandomSearch,
     RegularizedEvolution,
+    RidgeSearch,
 )
 
 Factory = Callable[..., Any]
@@ -77,9 +80,12 @@ PAPERS: Mapping[str, str] = {
 """Where each space comes from."""
 
 STRATEGIES: Mapping[str, Factory] = {
+    "auto": Auto,
     "evolution": RegularizedEvolution,
+    "grid": Grid,
     "local": LocalSearch,
     "random": RandomSearch,
+    "ridge": RidgeSearch,
 }
 ESTIMATORS: Mapping[str, Factory] = {"train": Train}
 SCHEDULERS: Mapping[str, Factory] = {"asha": Asha, "none": lambda: None}
@@ -113,8 +119,10 @@ _TYPES: Mapping[str, type] = {
         spaces.SkipChain,
         spaces.Transformer,
         LocalSearch,
+        Grid,
         RandomSearch,
         RegularizedEvolution,
+        RidgeSearch,
         Train,
         Asha,
         Objective,

@@ -211,6 +211,20 @@ class Strategy(Protocol):
         """A new search."""
 
 
+@runtime_checkable
+class Checked(Protocol):
+    """Optional ability of a strategy: it says before a search begins whether it can be of use there."""
+
+    def check(self, space: Space, objectives: Objectives, trials: int) -> None:
+        """Raises ConfigError where it cannot; quick.
+
+        Args:
+            space: to be searched.
+            objectives: of the search.
+            trials: how many there will be at most.
+        """
+
+
 class Rungs(Protocol):
     """The running state of a scheduler: a pure function of (settings, what it was told)."""
 

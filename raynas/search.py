@@ -27,7 +27,19 @@ from raynas.ledger import Ledger, Recorded
 from raynas.loop import Listener, Loop
 from raynas.machine import check_address, check_writable, count_gpus
 from raynas.objectives import Constraint, Objective
-from raynas.records import FAILED, RUNNING, Choose, Delivers, Estimator, Scheduler, Space, Strategy, Trial, usable
+from raynas.records import (
+    FAILED,
+    RUNNING,
+    Checked,
+    Choose,
+    Delivers,
+    Estimator,
+    Scheduler,
+    Space,
+    Strategy,
+    Trial,
+    usable,
+)
 from raynas.report.tensorboard import TensorBoardWriter
 from raynas.run import BEST, CHECKPOINTS, RESULT, SEARCH, Run, best_of
 from raynas.schedulers import Asha
@@ -138,6 +150,8 @@ class Search:
                 if metric not in known:
                     raise unknown(f"metric of {kind}", metric, known)
         self.estimator.check()
+        if isinstance(self.strategy, Checked):
+            self.strategy.check(space, tuple(self.objectives), self.trials)
         if self.scheduler and self.scheduler.rungs[-1] > self.estimator.budget:
             raise ConfigError(
                 f"the last rung is at {self.scheduler.rungs[-1]:g} epochs, but a trial trains for "

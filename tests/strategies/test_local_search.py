@@ -93,7 +93,7 @@ class TestLocalSearch(StrategyContract):
         assert len({p.architecture.identity for p in session.proposals}) == 60
 
     def test_finds_better_cells_than_random_search(self):
-        """On the real table: the best of 100 cells, over 30 seeds, has the mean of a search written apart from raynas."""
+        """The best of 100 cells, over 30 seeds, has the mean of the same search written apart from raynas."""
         if not TABLE.is_file():
             pytest.skip(f"needs the table {TABLE}, which is not there")
         pytest.importorskip("pyarrow")
