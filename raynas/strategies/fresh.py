@@ -36,9 +36,13 @@ class Fresh:
         self.seen.add(identity)
         return True
 
+    def knows(self, answers: Answers) -> bool:
+        """Whether an architecture with just these answers was proposed, told without building its graph."""
+        return _told(answers) in self._answered
+
     def complete(self, answers: Answers) -> Architecture | None:
         """The architecture that answers decide (see `decide.complete`), or None where it was proposed before."""
-        if _told(answers) in self._answered:
+        if self.knows(answers):
             return None  # known to be a repeat without building its graph
         candidate = complete(self.space, answers, self.rng)
         return candidate if self.take(candidate) else None
