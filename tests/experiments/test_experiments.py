@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from raynas.recipe import load_recipe
 ROOT = Path(__file__).parents[2]
 EXPERIMENTS = ROOT / "experiments"
 FASHION = ROOT.parent / "shared" / "data" / "fashion-mnist"
-SCRIPTS = ["bench_overhead", "bench_startup", "bench_strategies", "bench_training"]
+TABLE = ROOT.parent / "shared" / "data" / "nasbench201.parquet"
+SCRIPTS = ["bench_overhead", "bench_startup", "bench_strategies", "bench_training", "nasbench201_table"]
 RECIPES = ["digits:demo", "digits:full", "fashion_mnist:small", "fashion_mnist:full"]
 
 
@@ -52,6 +54,18 @@ def test_scripts_explain_themselves(script, main_of, capsys):
         main_of(script)(["--help"])
     assert end.value.code == 0
     assert f"python experiments/{script}.py" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not TABLE.is_file(), reason="no table beside the checkout")
+def test_the_published_table_is_near(main_of, capsys):
+    main_of("nasbench201_table")(["--strategies", "random,evolution", "--seeds", "12", "--processes", "1"])
+    told = capsys.readouterr().out
+    lines = {name: figures.split() for name, figures in re.findall(r"^(\S.*?)   +(\S.*±.*)$", told, re.MULTILINE)}
+    less = [float(lines[name][place]) for name in ("random", "evolution, repeats") for place in (-8, -1)]
+    assert all(abs(value) < 0.5 for value in less)  # 0.3 over 500 searches
+    assert "cifar100: validation accuracy after 200 epochs of the best of n cells, in %, 12 searches" in " ".join(
+        told.split()
+    )
 
 
 @pytest.mark.parametrize("path", sorted(EXPERIMENTS.glob("*.py")), ids=lambda p: p.name)
