@@ -145,10 +145,17 @@ def trials_for(
     return max(1, round(together * budget.amount / cost / coverage.known))
 
 
-def sized(factory: Callable[..., Any], trials: int) -> Any:
-    """A strategy of the catalog, with sizes for so many trials where its class knows how (`for_trials`)."""
-    fit = getattr(factory, "for_trials", None)
-    return fit(trials) if fit else factory()
+def sized(factory: Callable[..., Any], trials: int, budget: Budget, table: Table, coverage: Coverage) -> Any:
+    """A strategy of the catalog with sizes that fit the bench, where its class knows how.
+
+    A class with `for_budget(trainings, fidelities)` chooses its own fidelities of those that the table has; one with
+    `for_trials(trials)` is told about how many trials the budget buys.
+    """
+    for_budget, for_trials = getattr(factory, "for_budget", None), getattr(factory, "for_trials", None)
+    if for_budget:
+        by_time = budget.unit == "seconds"
+        return for_budget(budget.amount / sum(coverage.seconds) if by_time else budget.amount, table.budgets)
+    return for_trials(trials) if for_trials else factory()
 
 
 def describe(strategies: Sequence[tuple[str, Strategy]]) -> dict[str, str]:

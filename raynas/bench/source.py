@@ -98,8 +98,8 @@ def check_table(table: Table, metrics: Sequence[str] = ()) -> Coverage:
     space = as_space(table.space)
     found: list[Sequence[Measurement]] = []
     for _ in range(SAMPLED):
-        architecture = sample(space, rng)
         try:
+            architecture = sample(space, rng)
             curve, truth = table.curve(architecture), table.truth(architecture)
         except MissingCell:
             continue

@@ -118,6 +118,14 @@ class TestCheck:
         with pytest.raises(ConfigError, match=says):
             check_table(Broken(**broken))
 
+    def test_a_space_that_fails(self):
+        class Odd(Toy):
+            def space(self, choose):
+                return choose()
+
+        with pytest.raises(ConfigError, match="table 'toy' fails: TypeError: "):
+            check_table(Odd())
+
     def test_metrics_that_are_asked_for(self):
         with pytest.raises(ConfigError, match="has no params_m; it has val_accuracy, train_s, train_epochs"):
             check_table(Toy(), ("params_m",))
