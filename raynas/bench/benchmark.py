@@ -12,8 +12,9 @@ from raynas.bench.source import Coverage, TableSource
 from raynas.errors import ConfigError, unknown
 from raynas.estimators.tabular import Table, Tabular
 from raynas.objectives import Objective
-from raynas.records import Scheduler, Strategy, usable
+from raynas.records import Checked, Scheduler, Strategy, usable
 from raynas.schedulers import Asha
+from raynas.spaces.function import as_space
 
 JUDGED = "val_accuracy"
 """The metric that is reported; the first objective."""
@@ -97,6 +98,13 @@ class Benchmark:
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1, but got {getattr(self, name)}")
         self._check_objectives(table)
+        trials = trials_for(self.budget, table, coverage, self.scheduler, self.workers)
+        for label, strategy in self.strategies:
+            if isinstance(strategy, Checked):
+                try:
+                    strategy.check(as_space(table.space), self.objectives, trials)
+                except ConfigError as error:
+                    raise ConfigError(f"strategy {label}: {error}") from error
         rungs = self.scheduler.rungs if self.scheduler else ()
         if rungs and rungs[-1] > table.budgets[-1]:
             raise ConfigError(
@@ -145,16 +153,21 @@ def trials_for(
     return max(1, round(together * budget.amount / cost / coverage.known))
 
 
-def sized(factory: Callable[..., Any], trials: int, budget: Budget, table: Table, coverage: Coverage) -> Any:
+def sized(
+    factory: Callable[..., Any], budget: Budget, table: Table, coverage: Coverage, trials: int, workers: int = 1
+) -> Any:
     """A strategy of the catalog with sizes that fit the bench, where its class knows how.
 
     A class with `for_budget(trainings, fidelities)` chooses its own fidelities of those that the table has; one with
-    `for_trials(trials)` is told about how many trials the budget buys.
+    `for_trials(trials)` is told about how many trials the budget buys (`trials_for`).
     """
     for_budget, for_trials = getattr(factory, "for_budget", None), getattr(factory, "for_trials", None)
     if for_budget:
-        by_time = budget.unit == "seconds"
-        return for_budget(budget.amount / sum(coverage.seconds) if by_time else budget.amount, table.budgets)
+        trainings = budget.amount
+        if budget.unit == "seconds":
+            full = table.budgets[-1] * sum(coverage.seconds) / sum(coverage.epochs)
+            trainings = workers * budget.amount / full
+        return for_budget(trainings, table.budgets)
     return for_trials(trials) if for_trials else factory()
 
 

@@ -27,7 +27,7 @@ from raynas.cli.live import duration, screen
 from raynas.errors import ConfigError, unknown
 from raynas.estimators.tabular import Table
 from raynas.objectives import Objective
-from raynas.records import Scheduler, Strategy
+from raynas.records import Advises, Scheduler, Strategy
 from raynas.spaces.function import as_space
 
 
@@ -61,6 +61,10 @@ def bench(wanted: Wanted, *, out: Path | None, overwrite: bool, as_json: bool) -
         raise ConfigError(f"processes must be at least 1, but got {wanted.processes}")
     if out is not None:
         check_folder(out, overwrite=overwrite)
+    for label, strategy in benchmark.strategies:
+        advice = strategy.advice(benchmark.workers) if isinstance(strategy, Advises) else ""
+        if advice:
+            sys.stderr.write(f"warning: {label}: {advice}\n")
     began = time.monotonic()
     with _progress(benchmark, quiet=as_json) as progress:
         traces = play_all(benchmark, wanted.processes, progress)
@@ -98,12 +102,14 @@ def prepare(wanted: Wanted) -> tuple[Benchmark, Table, Coverage]:
     _check_space(wanted, table)
     coverage = check_table(table)
     scheduler = _scheduler(wanted.scheduler, table, settings.pop("scheduler", {}))
-    trials = trials_for(budget, table, coverage, scheduler, max(1, wanted.workers))
-    strategies = tuple(
-        (label, _strategy(label, name, trials, settings.get(label, {}))) for label, name in names.items()
-    )
+    workers = max(1, wanted.workers)
+    trials = trials_for(budget, table, coverage, scheduler, workers)
+    strategies = []
+    for label, name in names.items():
+        strategy = sized(catalog.STRATEGIES[name], budget, table, coverage, trials, workers)
+        strategies.append((label, _with_settings(strategy, label, settings.get(label, {}))))
     objectives = tuple(map(Objective.parse, wanted.objectives)) or (Objective(),)
-    benchmark = Benchmark(source, strategies, budget, scheduler, objectives, wanted.workers, wanted.seeds)
+    benchmark = Benchmark(source, tuple(strategies), budget, scheduler, objectives, wanted.workers, wanted.seeds)
     benchmark.check(table, coverage)
     return benchmark, table, coverage
 
@@ -169,8 +175,7 @@ def _scheduler(name: str | None, table: Table, settings: dict[str, str]) -> Sche
     return changed  # type: ignore[no-any-return]
 
 
-def _strategy(label: str, name: str, trials: int, settings: dict[str, str]) -> Strategy:
-    strategy: Strategy = sized(catalog.STRATEGIES[name], trials)
+def _with_settings(strategy: Strategy, label: str, settings: dict[str, str]) -> Strategy:
     if not settings:
         return strategy
     changed: Strategy = catalog.with_settings(strategy, settings, label)

@@ -69,8 +69,19 @@ class TestTrials:
         assert trials_for(Budget(20), half, check_table(half)) == pytest.approx(40, abs=6)
 
     def test_strategies_follow(self):
-        assert sized(RegularizedEvolution, 200) == RegularizedEvolution(50, 16)
-        assert sized(RandomSearch, 200) == RandomSearch()
+        fits = Budget(20), LADDER, check_table(LADDER), 200
+        assert sized(RegularizedEvolution, *fits) == RegularizedEvolution.for_trials(200)
+        assert sized(RandomSearch, *fits) == RandomSearch()
+
+    @pytest.mark.parametrize(("budget", "workers", "trainings"), [("20", 8, 20), ("800s", 1, 20), ("800s", 8, 160)])
+    def test_strategies_may_choose_fidelities(self, budget, workers, trainings):
+        class Chooses:
+            @classmethod
+            def for_budget(cls, trainings, fidelities):
+                return trainings, fidelities
+
+        found = sized(Chooses, Budget.parse(budget), LADDER, check_table(LADDER), 50, workers)
+        assert found == (pytest.approx(trainings), (1, 4))
 
     def test_early_stopping_by_default_where_it_can_be(self):
         assert default_scheduler(LADDER) == Asha((1.0,))
@@ -107,6 +118,14 @@ class TestCheck:
     def test_refused(self, changes, says):
         with pytest.raises(ConfigError, match=says):
             comparison(**changes).check(Toy(), check_table(Toy()))
+
+    def test_strategies_may_refuse(self):
+        class Picky(RandomSearch):
+            def check(self, space, objectives, trials):
+                raise ConfigError(f"{space.name} in {trials} trials for {objectives[0]}? never")
+
+        with pytest.raises(ConfigError, match="strategy picky: nasbench201 in 20 trials for val_accuracy:max"):
+            comparison(strategies=(("picky", Picky()),)).check(Toy(), check_table(Toy()))
 
     def test_a_reading_may_be_cheaper_than_a_training(self):
         comparison(budget=Budget(0.5)).check(LADDER, check_table(LADDER))

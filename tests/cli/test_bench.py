@@ -79,6 +79,12 @@ class TestRuns:
         twice = raynas(*USUAL[:-1], "2", *settings)
         assert once == twice
 
+    def test_more_workers_than_a_population_can_use(self, raynas):
+        code, _, err = raynas(*USUAL, "--workers", "16", "--set", "evolution.population=10")
+        assert code == 0
+        assert err.startswith("warning: evolution: ")
+        assert err.count("\n") == 1
+
     def test_one_strategy_and_one_seed(self, raynas):
         code, out, _ = raynas("--dataset", "toy", "--strategies", "random", "--budget", "3000s", "--seeds", "1")
         assert code == 0
@@ -134,7 +140,7 @@ class TestPrepared:
             settings=("small.population=4", "small.tournament=2", "big.population=70", "scheduler.eta=16"),
         )  # fmt: skip
         found = dict(made.strategies)
-        assert found["small"] == RegularizedEvolution(4, 2)
+        assert (found["small"].population, found["small"].tournament) == (4, 2)
         assert found["big"].population == 70
         assert made.scheduler == Asha((12.0,), 16.0)
 
@@ -184,6 +190,7 @@ BAD = {
     "setting of nothing": (["--set", "population=3"], "--set takes STRATEGY.FIELD=VALUE or scheduler.FIELD=VALUE, but"),
     "setting of another type": (["--set", "evolution.population=big"], "evolution.population must be of type int"),
     "tournament": (["--set", "evolution.tournament=99"], "tournament <= population must hold"),
+    "a strategy refuses": (["--strategies", "grid"], "strategy grid: "),
     "out is a file": (["--out", "/proc/version"], "--out /proc/version cannot be written"),
     "unknown option": (["--seed", "3"], "No such option: --seed"),
 }
