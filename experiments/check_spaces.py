@@ -4,11 +4,11 @@
     python experiments/check_spaces.py --spaces darts mobile --architectures 1000 --networks 30
 
 Of each space, with its default settings: random architectures, and of each five mutations and a crossover with the one
-before. All are written as JSON and read back, replayed, and given shapes; keys must survive a relabelling of the nodes.
-Some are built: parameters and multiply-adds are counted on the module (by hooks, while it runs) and compared with what
-was predicted, and a training step must leave finite gradients.
+before. All are given shapes; the random ones are written as JSON, read back and replayed, and their keys must survive a
+relabelling of the nodes. Some are built: parameters and multiply-adds are counted on the module (by hooks, while it
+runs) and compared with what was predicted, and a training step must leave finite gradients.
 
-`fit`: architectures whose shapes were inferred; `same`: of those, what JSON, replay and relabelling left as it was;
+`fit`: architectures whose shapes were inferred; `same`: random ones that JSON, replay and relabelling did not change;
 `exact`: networks whose parameters and multiply-adds were as predicted and that trained a step. All should be 100 %.
 `a second`: architectures sampled and keyed, and mutated and keyed, in a process without torch.
 """
@@ -79,7 +79,7 @@ def check(name: str, architectures: int, networks: int) -> dict[str, Any]:
 
     torch.set_num_threads(1)
     space, rng = catalog.SPACES[name](), Random(0)
-    fit = same = exact = total = 0
+    fit = same = compared = exact = total = 0
     wrong: list[str] = []
     for architecture in drawn(space, rng, architectures):
         total += 1
@@ -89,11 +89,11 @@ def check(name: str, architectures: int, networks: int) -> dict[str, Any]:
             wrong.append(f"{type(error).__name__}: {error} of {json.dumps(dict(architecture.answers))}")
             continue
         fit += 1
-        again = spaces.from_json(space, json.loads(json.dumps(architecture.to_json())))
-        unmoved = again == architecture and again.key == architecture.key
         if total % 7 == 1:  # the random ones
-            unmoved &= relabelled(architecture.graph, rng).key == architecture.key
-        same += unmoved
+            compared += 1
+            again = spaces.from_json(space, json.loads(json.dumps(architecture.to_json())))
+            moved = relabelled(architecture.graph, rng).key
+            same += again == architecture and again.key == architecture.key == moved
     for _ in range(networks):
         graph = spaces.sample(space, rng).graph
         network = build(graph, TASK)
@@ -106,7 +106,15 @@ def check(name: str, architectures: int, networks: int) -> dict[str, Any]:
         trained = bool(gradients) and all(bool(torch.isfinite(g).all()) for g in gradients)
         params = sum(p.numel() for p in network.parameters() if p.requires_grad)
         exact += trained and (params, counted) == (predicted.params, predicted.flops)
-    return {"name": name, "total": total, "fit": fit, "same": same, "exact": exact, "wrong": wrong[:3]}
+    return {
+        "name": name,
+        "total": total,
+        "fit": fit,
+        "same": same,
+        "compared": compared,
+        "exact": exact,
+        "wrong": wrong[:3],
+    }
 
 
 def multiply_adds(network: Any) -> int:
@@ -184,7 +192,7 @@ def main(arguments: list[str] | None = None) -> None:
             name, total = found["name"], found["total"]
             print(f"{name}: done", file=sys.stderr, flush=True)
             rate = f"{told(rates[name]['sample'])} / {told(rates[name]['mutate'])}"
-            of = {"fit": total, "same": total, "exact": args.networks}
+            of = {"fit": total, "same": found["compared"], "exact": args.networks}
             shares = [f"{100 * found[what] / number:.4g} %" for what, number in of.items()]
             rows.append((name, _size(name), total, *shares, rate))
             wrong += [f"{name}: {told_wrong}" for told_wrong in found["wrong"]]

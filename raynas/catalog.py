@@ -14,11 +14,16 @@ from raynas.objectives import Constraint, Objective
 from raynas.schedulers import Asha
 from raynas.strategies import (
     Auto,
+    Genetic,
     Grid,
+    LargeScaleEvolution,
     LocalSearch,
+    Nsga2,
     RandomSearch,
     RegularizedEvolution,
+    Reinforce,
     RidgeSearch,
+    amoebanet,
 )
 
 Factory = Callable[..., Any]
@@ -80,11 +85,16 @@ PAPERS: Mapping[str, str] = {
 """Where each space comes from."""
 
 STRATEGIES: Mapping[str, Factory] = {
+    "amoebanet": amoebanet,
     "auto": Auto,
     "evolution": RegularizedEvolution,
+    "genetic": Genetic,
     "grid": Grid,
+    "large_scale": LargeScaleEvolution,
     "local": LocalSearch,
+    "nsga2": Nsga2,
     "random": RandomSearch,
+    "reinforce": Reinforce,
     "ridge": RidgeSearch,
 }
 ESTIMATORS: Mapping[str, Factory] = {"train": Train}
@@ -118,11 +128,16 @@ _TYPES: Mapping[str, type] = {
         spaces.Residual,
         spaces.SkipChain,
         spaces.Transformer,
+        Auto,
         LocalSearch,
         Grid,
+        Genetic,
+        LargeScaleEvolution,
+        Nsga2,
         RandomSearch,
         RegularizedEvolution,
         RidgeSearch,
+        Reinforce,
         Train,
         Asha,
         Objective,
@@ -147,6 +162,20 @@ def look_up(kind: str, name: str, table: Mapping[str, Factory]) -> Factory:
     if name not in table:
         raise unknown(kind, name, table)
     return table[name]
+
+
+def fitted(factory: Factory, trials: int, epochs: float) -> Any:
+    """A strategy with sizes that fit the search, where its class knows how.
+
+    Args:
+        factory: of STRATEGIES.
+        trials: of the search.
+        epochs: full budget of one trial.
+    """
+    for_search, for_trials = getattr(factory, "for_search", None), getattr(factory, "for_trials", None)
+    if for_search:
+        return for_search(trials, epochs)
+    return for_trials(trials) if for_trials else factory()
 
 
 def to_json(value: Any) -> Any:

@@ -2,7 +2,8 @@
 
 Ray Tune (raynas/tune) and the tests call the same three methods: `next`, `measure`, `end`. The loop is a pure function
 of its settings and of the events, so a run is resumed by replaying its ledger: the strategy is asked again, what it
-answers must equal what was recorded, and the state is what it was.
+answers must equal what was recorded, and the state is what it was. A strategy whose answers come from outside takes
+back what was recorded instead (`Recalls`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,15 @@ from contextlib import contextmanager
 from typing import Any
 
 from raynas.cost import STATIC_METRICS, cost
-from raynas.errors import AllTrialsFailed, ConfigError, Exhausted, PluginError, RaynasError, StateError
+from raynas.errors import (
+    AllTrialsFailed,
+    ArchitectureError,
+    ConfigError,
+    Exhausted,
+    PluginError,
+    RaynasError,
+    StateError,
+)
 from raynas.ledger import Event, Ledger, measurement_of
 from raynas.objectives import Constraint, Objective, scores
 from raynas.plan import Task
@@ -25,6 +34,7 @@ from raynas.records import (
     STOPPED,
     Measurement,
     Proposal,
+    Recalls,
     Rungs,
     Scheduler,
     Space,
@@ -33,6 +43,7 @@ from raynas.records import (
     usable,
 )
 from raynas.seeds import seed_for
+from raynas.spaces import decide
 
 ALIKE = 10
 """So many failures in a row with one reason, numbers aside, end a search."""
@@ -186,7 +197,7 @@ class Loop:
                 continue
             if kind == "asked":
                 try:
-                    proposal = self._propose()
+                    proposal = self._proposed_before(body)
                 except (Exhausted, ConfigError):
                     proposal = None
                 if self.failure:
@@ -205,6 +216,18 @@ class Loop:
                 raise self.failure
         self._again = list(self.running.values()) if reissue else []
 
+    def _proposed_before(self, body: Mapping[str, Any]) -> Proposal | None:
+        """What was recorded: asked for again, or taken back by a proposer that cannot be asked again."""
+        if not isinstance(self.proposer, Recalls):
+            return self._propose()
+        try:
+            architecture = decide.replay(self.space, body["answers"])
+        except ArchitectureError:
+            return None
+        with self._blaming(self.proposer):
+            return self.proposer.recall(architecture, body.get("parent"))
+        return None
+
     def _propose(self) -> Proposal | None:
         """The next proposal that meets the constraints which the graph alone decides.
 
@@ -217,8 +240,14 @@ class Loop:
                 proposal = None
                 with self._blaming(self.proposer):
                     proposal = self.proposer.ask()
-                if proposal is None or self._feasible(proposal):
+                if proposal is None:
+                    return None
+                broken = self._broken(proposal)
+                if broken is None:
                     return proposal
+                refused = Trial(0, proposal.architecture, proposal.parent, FAILED, f"constraint: not {broken}")
+                with self._blaming(self.proposer):
+                    self.proposer.tell(refused)
         except Exhausted:
             if self.trials or not self.static:
                 raise
@@ -227,14 +256,15 @@ class Loop:
         wanted = ", ".join(str(c) for c in self.static)
         raise ConfigError(f"no architecture that was proposed meets {wanted}: relax it, or make the space smaller")
 
-    def _feasible(self, proposal: Proposal) -> bool:
+    def _broken(self, proposal: Proposal) -> Constraint | None:
+        """The first constraint that the graph alone shows to be broken."""
         if not self.static or self.task is None:
-            return True
+            return None
         try:
             metrics = cost(proposal.architecture.graph, self.task).metrics()
         except Exception:  # noqa: BLE001 - as a trial it will fail, and the record will say why
-            return True
-        return all(c.holds(metrics) for c in self.static)
+            return None
+        return next((c for c in self.static if not c.holds(metrics)), None)
 
     def _open(self, proposal: Proposal) -> Trial:
         trial = Trial(len(self.trials) + 1, proposal.architecture, proposal.parent)

@@ -125,8 +125,8 @@ class Proposal(NamedTuple):
     Attributes:
         architecture: what to try.
         parent: id of the trial that it was derived from, if any.
-        budget: train it so many epochs, whatever the scheduler thinks: a low fidelity, or (infinity) a finalist. None: the
-            scheduler decides.
+        budget: train it so many epochs, whatever the scheduler thinks: a low fidelity, or (infinity) a finalist. None:
+            the scheduler decides.
     """
 
     architecture: Architecture
@@ -200,7 +200,10 @@ class Proposer(Protocol):
         """
 
     def tell(self, trial: Trial) -> None:
-        """Called at each rung (status RUNNING) and once at the end, for stopped and failed trials too."""
+        """Called at each rung (status RUNNING) and once at the end, for stopped and failed trials too.
+
+        A proposal that breaks a constraint which its graph decides becomes no trial: it is told as failed, with id 0.
+        """
 
 
 @runtime_checkable
@@ -223,6 +226,25 @@ class Checked(Protocol):
             objectives: of the search.
             trials: how many there will be at most.
         """
+
+
+@runtime_checkable
+class Advises(Protocol):
+    """Optional ability of a strategy: it warns where its settings do not suit the workers."""
+
+    def advice(self, workers: int) -> str:
+        """One line for the person, or nothing, where so many trials can run at once."""
+
+
+@runtime_checkable
+class Recalls(Protocol):
+    """Optional ability of a proposer whose proposals come from outside, so that asking again may give others.
+
+    When a run is resumed it is not asked for what is on record: it takes that back.
+    """
+
+    def recall(self, architecture: Architecture, parent: int | None) -> Proposal:
+        """The same as `ask`, but what it proposes is known."""
 
 
 class Rungs(Protocol):

@@ -30,6 +30,7 @@ from raynas.objectives import Constraint, Objective
 from raynas.records import (
     FAILED,
     RUNNING,
+    Advises,
     Checked,
     Choose,
     Delivers,
@@ -47,7 +48,7 @@ from raynas.seeds import seed_for
 from raynas.spaces import Cells
 from raynas.spaces.decide import replay, sample
 from raynas.spaces.function import as_space
-from raynas.strategies import RegularizedEvolution
+from raynas.strategies import Auto
 
 
 class Display(Protocol):
@@ -58,6 +59,9 @@ class Display(Protocol):
 
     def stage(self, text: str) -> None:
         """Something that takes a moment begins: starting Ray, loading data, testing the winner."""
+
+    def warn(self, text: str) -> None:
+        """A line that the person should see, to stay where it is."""
 
     def heard(self, event: str, trial: Trial) -> None:
         """A listener of the loop."""
@@ -79,7 +83,7 @@ class Search:
 
     Attributes:
         space: what is searched: a space, or a function that asks and returns a graph.
-        strategy: who proposes; by default regularized evolution with a population that fits the trials.
+        strategy: who proposes; by default `Auto`, whose levels fit the trials and the estimator's budget.
         estimator: what scores.
         scheduler: who goes on at each rung, by default ASHA with rungs that fit the estimator's budget; None: every
             trial gets its full budget.
@@ -115,10 +119,13 @@ class Search:
     recipe: str | None = None
 
     def __post_init__(self) -> None:
+        budget: Any = getattr(self.estimator, "budget", None)
+        if not usable(budget):
+            return  # `check` will say why
         if self.strategy is None and type(self.trials) is int:
-            object.__setattr__(self, "strategy", RegularizedEvolution.for_trials(self.trials))
-        if self.scheduler is _ASHA and usable(self.estimator.budget):
-            object.__setattr__(self, "scheduler", Asha.for_budget(max(1, self.estimator.budget)))
+            object.__setattr__(self, "strategy", Auto.for_search(max(1, self.trials), budget))
+        if self.scheduler is _ASHA:
+            object.__setattr__(self, "scheduler", Asha.for_budget(max(1, budget)))
 
     def check(self) -> None:
         """Checks everything that can be checked without Ray and torch.
@@ -168,7 +175,7 @@ class Search:
         check_writable(Path(self.storage))
 
     def _check_types(self) -> None:
-        for name, kind in (("strategy", Strategy), ("estimator", Estimator), ("scheduler", Scheduler)):
+        for name, kind in (("estimator", Estimator), ("strategy", Strategy), ("scheduler", Scheduler)):
             value = getattr(self, name)
             if (value is None and name == "scheduler") or (isinstance(value, kind) and not isinstance(value, type)):
                 continue
@@ -308,15 +315,19 @@ class Search:
                 if not self._over(loop):
                     say("starting Ray" if not self.address else f"joining Ray at {self.address}")
                     deadline = time.monotonic() + self.hours * 3600 if self.hours else None
+                    resources = ray_run.Resources(
+                        self.cpus_per_trial, self.gpus_per_trial, self.concurrency, self.address
+                    )
                     with ray_run.session(self.address):
                         if display:
                             display.start(self, loop)
+                            self._advise(display, ray_run.slots(resources))
                         ray_run.run(
                             loop,
                             space,
                             self.estimator,
                             shared,
-                            ray_run.Resources(self.cpus_per_trial, self.gpus_per_trial, self.concurrency, self.address),
+                            resources,
                             config=lambda trial: self._config(trial, folder),
                             rungs=self.scheduler.rungs if self.scheduler else (),
                             deadline=deadline,
@@ -341,6 +352,11 @@ class Search:
         run = Run(folder)
         run.to_parquet()
         return run
+
+    def _advise(self, display: Display, workers: int) -> None:
+        advice = self.strategy.advice(min(workers, self.trials)) if isinstance(self.strategy, Advises) else ""
+        if advice:
+            display.warn(advice)
 
     def _over(self, loop: Loop) -> bool:
         return not loop.running and (loop.exhausted or len(loop.trials) >= self.trials)

@@ -33,9 +33,10 @@ def test_no_module_hides_a_name():
 
 def test_the_face_is_frozen():
     assert raynas.__all__ == [
-        "Architecture", "Asha", "Choose", "Constraint", "Context", "Graph", "GraphBuilder", "Grid", "LocalSearch",
-        "Measurement", "Objective", "Proposal", "RandomSearch", "RegularizedEvolution", "RidgeSearch", "Run", "Search",
-        "Train", "Trial", "data", "model", "spaces", "tune",
+        "Architecture", "Asha", "Auto", "Choose", "Constraint", "Context", "Genetic", "Graph", "GraphBuilder", "Grid",
+        "LargeScaleEvolution", "LocalSearch", "Measurement", "Nsga2", "Objective", "Proposal", "RandomSearch",
+        "RegularizedEvolution", "Reinforce", "RidgeSearch", "Run", "Search", "Train", "Trial", "data", "model",
+        "spaces", "tune",
     ]  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -23,7 +24,6 @@ from raynas.schedulers import Asha
 from raynas.search import Search
 from raynas.spaces.decide import sample
 from raynas.spaces.function import as_space
-from raynas.strategies import RegularizedEvolution
 
 PARTS = ("space", "strategy", "estimator", "scheduler", "data")
 """What `--set PART.field=value` can address."""
@@ -79,7 +79,7 @@ def make_search(choices: Choices) -> Search:
         changes["constraints"] = tuple(Constraint.parse(text) for text in choices.constraints)
     changes["space"] = _part("space", choices.space, base.space, catalog.SPACES, settings)
     changes["estimator"] = estimator = _estimator(choices, base.estimator, settings)
-    changes["strategy"] = _strategy(choices, base, trials, settings)
+    changes["strategy"] = _strategy(choices, base, trials, estimator.budget, settings)
     changes["scheduler"] = _scheduler(choices, base, estimator, settings)
     return dataclasses.replace(base, **changes)
 
@@ -159,12 +159,12 @@ def _estimator(choices: Choices, current: Any, settings: Mapping[str, Mapping[st
     return dataclasses.replace(estimator, data=catalog.with_settings(source, settings["data"], "data"))
 
 
-def _strategy(choices: Choices, base: Search, trials: int, settings: Mapping[str, Mapping[str, str]]) -> Any:
-    sized = RegularizedEvolution.for_trials(trials)
-    if choices.strategy is None and not choices.recipe:
-        return _part("strategy", None, sized, catalog.STRATEGIES, settings)
-    table = {**catalog.STRATEGIES, "evolution": lambda: sized}
-    return _part("strategy", choices.strategy, base.strategy, table, settings)
+def _strategy(
+    choices: Choices, base: Search, trials: int, epochs: float, settings: Mapping[str, Mapping[str, str]]
+) -> Any:
+    name = choices.strategy or (None if choices.recipe else "auto")
+    table = {n: partial(catalog.fitted, factory, trials, epochs) for n, factory in catalog.STRATEGIES.items()}
+    return _part("strategy", name, base.strategy, table, settings)
 
 
 def _scheduler(choices: Choices, base: Search, estimator: Any, settings: Mapping[str, Mapping[str, str]]) -> Any:

@@ -144,6 +144,10 @@ class TerminalDisplay:
         self.bar.update(self.task, description=text)
         self.live.update(self._draw())
 
+    def warn(self, text: str) -> None:
+        """See `Display`."""
+        self.console.print(f"warning: {text}", markup=False, highlight=False)
+
     def heard(self, event: str, trial: Trial) -> None:
         """See `Display`."""
         self.state.heard(event, trial)
@@ -178,6 +182,10 @@ class PlainDisplay:
     def stage(self, text: str) -> None:
         """See `Display`."""
         self._say(text)
+
+    def warn(self, text: str) -> None:
+        """See `Display`."""
+        self._say(f"warning: {text}")
 
     def heard(self, event: str, trial: Trial) -> None:
         """See `Display`."""

@@ -78,7 +78,10 @@ BAD = {
     "setting out of range": (["--set", "estimator.momentum=1.5"], "momentum must be in [0, 1), but got 1.5"),
     "setting no part": (["--set", "width=4"], "--set takes PART.FIELD=VALUE"),
     "setting unknown part": (["--set", "spaec.width=4"], "did you mean 'space'?"),
-    "tournament too large": (["--set", "strategy.tournament=99"], "tournament <= population must hold"),
+    "tournament too large": (
+        ["--strategy", "evolution", "--set", "strategy.tournament=99"],
+        "tournament <= population must hold",
+    ),
     "recipe missing": (["nowhere.py"], "recipe nowhere.py does not exist"),
     "address silent": (["--address", "127.0.0.1:1"], "no Ray cluster answers at '127.0.0.1:1'"),
     "address odd": (["--address", "here"], "address must be auto, HOST:PORT or ray://HOST:PORT, but got 'here'"),

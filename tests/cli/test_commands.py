@@ -70,7 +70,7 @@ def test_lists(what):
 def test_dry_run_says_what_would_run_and_leaves_no_run(tmp_path):
     done = raynas("search", "--dry-run", "--json", "--trials", "7", cwd=tmp_path)
     assert json.loads(done.stdout)["trials"] == 7
-    assert "RegularizedEvolution(population=10" in raynas("search", "--dry-run", cwd=tmp_path).stdout
+    assert "Auto(levels=((1.0, 32)" in raynas("search", "--dry-run", cwd=tmp_path).stdout
     assert not list((tmp_path / "runs").iterdir())
 
 
@@ -93,8 +93,12 @@ def test_choices_make_the_search():
 
 
 def test_the_population_follows_the_trials():
-    assert make_search(Choices(trials=400)).strategy == RegularizedEvolution(100, 33)
-    assert make_search(Choices(trials=400, settings=("strategy.population=50",))).strategy.population == 50
+    chosen = Choices(strategy="evolution", trials=400)
+    made = make_search(chosen).strategy
+    assert (type(made), made.population, made.tournament) == (RegularizedEvolution, 100, 33)
+    chosen = Choices(strategy="evolution", trials=400, settings=("strategy.population=50",))
+    assert make_search(chosen).strategy.population == 50
+    assert sum(trials for _, trials in make_search(Choices(trials=400)).strategy.levels) == 400
 
 
 def test_a_recipe_is_changed_by_options(tmp_path):
