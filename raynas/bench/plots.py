@@ -93,7 +93,7 @@ def _curves(summary: Summary, figure: Any) -> None:
     axes.set_ylabel("simple regret (points)" if best is not None else "validation accuracy (%)")
     seeds = summary.benchmark.seeds
     axes.set_title(f"{summary.table}: {f'mean over {seeds} seeds and its 95 % band' if seeds > 1 else 'one seed'}")
-    _plain_numbers(axes.xaxis)
+    _plain_numbers(axes.xaxis, summary.benchmark.budget.amount)
     if best is not None:
         _plain_numbers(axes.yaxis)
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
@@ -118,7 +118,7 @@ def _targets(summary: Summary, figure: Any) -> None:
     axes.set_xlabel(_spent(summary))
     axes.set_ylabel("seeds that reached it (%)")
     axes.set_title(f"{summary.table}: time to {100 * summary.target:.2f} % validation accuracy")
-    _plain_numbers(axes.xaxis)
+    _plain_numbers(axes.xaxis, summary.benchmark.budget.amount)
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
 
 
@@ -167,12 +167,16 @@ def _spent(summary: Summary) -> str:
     return "simulated seconds" if summary.benchmark.budget.unit == "seconds" else "full trainings spent"
 
 
-def _plain_numbers(axis: Any) -> None:
-    """0.1, 1, 20, 12,000 on a logarithmic axis, and not too many."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+def _plain_numbers(axis: Any, end: float | None = None) -> None:
+    """0.1, 1, 20, 12,000 on a logarithmic axis, not too many; and its end, where that is a round number of its own."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
 
     low, high = sorted(axis.get_view_interval())
-    wide = high / low > 60
-    axis.set_major_locator(LogLocator(subs=(1.0,) if high / low > 3000 else (1.0, 3.0) if wide else (1.0, 2.0, 5.0)))
+    steps = (1.0,) if high / low > 3000 else (1.0, 3.0) if high / low > 60 else (1.0, 2.0, 5.0)
+    ticks = [float(t) for t in LogLocator(subs=steps).tick_values(low, high) if low * 0.999 <= t <= high * 1.001]
+    if end is not None:
+        room = (high / low) ** 0.07
+        ticks = [tick for tick in ticks if tick * room < end] + [end]
+    axis.set_major_locator(FixedLocator(ticks))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     axis.set_minor_formatter(NullFormatter())

@@ -1,10 +1,27 @@
 """Search strategies: one paper, one file."""
 
+from raynas.strategies.amoebanet import amoebanet
 from raynas.strategies.auto import Auto
+from raynas.strategies.genetic import Genetic
 from raynas.strategies.grid import Grid
+from raynas.strategies.large_scale import LargeScaleEvolution
 from raynas.strategies.local_search import LocalSearch
+from raynas.strategies.nsga2 import Nsga2
 from raynas.strategies.random_search import RandomSearch
 from raynas.strategies.regularized_evolution import RegularizedEvolution
+from raynas.strategies.reinforce import Reinforce
 from raynas.strategies.ridge import RidgeSearch
 
-__all__ = ["Auto", "Grid", "LocalSearch", "RandomSearch", "RegularizedEvolution", "RidgeSearch"]
+__all__ = [
+    "Auto",
+    "Genetic",
+    "Grid",
+    "LargeScaleEvolution",
+    "LocalSearch",
+    "Nsga2",
+    "RandomSearch",
+    "RegularizedEvolution",
+    "Reinforce",
+    "RidgeSearch",
+    "amoebanet",
+]
