@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 
 from raynas import catalog
 from raynas.checkpoints import Keeper
 from raynas.cost import STATIC_METRICS
+from raynas.display import Display
 from raynas.errors import AllTrialsFailed, ConfigError, Interrupted, StateError, unknown
 from raynas.estimators import Train
 from raynas.graph import Graph
@@ -49,29 +50,6 @@ from raynas.spaces import Cells
 from raynas.spaces.decide import replay, sample
 from raynas.spaces.function import as_space
 from raynas.strategies import Auto
-
-
-class Display(Protocol):
-    """What shows a search while it runs."""
-
-    def start(self, search: Search, loop: Loop) -> None:
-        """The search begins (or goes on: the loop knows the trials so far)."""
-
-    def stage(self, text: str) -> None:
-        """Something that takes a moment begins: starting Ray, loading data, testing the winner."""
-
-    def warn(self, text: str) -> None:
-        """A line that the person should see, to stay where it is."""
-
-    def heard(self, event: str, trial: Trial) -> None:
-        """A listener of the loop."""
-
-    def tick(self) -> None:
-        """Called several times a second while trials run."""
-
-    def stop(self) -> None:
-        """The search ends."""
-
 
 _ASHA = Asha()
 """Stands for rungs that fit the estimator's budget."""

@@ -25,7 +25,7 @@ LAYERS = [
     {"strategies", "nn", "data", "schedulers", "ledger"},  # siblings
     {"estimators"},
     {"loop", "checkpoints"},
-    {"simulate"},
+    {"simulate", "display"},
     {"report"},
     {"run"},
     {"catalog"},
@@ -37,7 +37,7 @@ LAYERS = [
 ]
 """From the bottom up. A module may import from lower layers and from its own unit, never from a sibling."""
 
-LAZY = {("recipe", "search"), ("objectives", "records"), ("records", "objectives")}
+LAZY = {("recipe", "search"), ("display", "search"), ("objectives", "records"), ("records", "objectives")}
 """Exceptions: types only (TYPE_CHECKING), or a recipe's own check of what it returned."""
 
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

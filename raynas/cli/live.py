@@ -13,11 +13,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from raynas.display import Display
 from raynas.loop import Loop
 from raynas.ops import Scalar
 from raynas.records import FAILED, FINISHED, RUNNING, STOPPED, Trial
 from raynas.run import Run
-from raynas.search import Display, Search
+from raynas.search import Search
 
 PLAIN_EVERY_S = 5.0
 """Without a terminal, a line at most so often."""
