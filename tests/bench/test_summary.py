@@ -56,7 +56,8 @@ class TestByHand:
         assert best.finals.tolist() == [0.8, 0.9]
         assert best.mean == pytest.approx(0.85)
         assert other.tests.tolist() == pytest.approx([0.5, 0.6])
-        assert best.settings == "RegularizedEvolution(population=10, tournament=3)"
+        assert best.settings == repr(dict(STRATEGIES)["evolution"])
+        assert best.settings.startswith("RegularizedEvolution(population=10, tournament=3")
 
     def test_means_at_shares_of_the_budget(self):
         assert SHARES == (0.1, 0.25, 0.5, 1.0)  # at 2, 5, 10, 20
