@@ -96,7 +96,7 @@ class TestRegularizedEvolution(StrategyContract):
         assert RegularizedEvolution.for_trials(200).advice(25) == ""
 
     def test_many_workers_cost_little(self):
-        """On the real table, by the mean over 30 seeds of the best of 200 cells; 0.09 points over 200 seeds."""
+        """On the real table, by the mean over 30 seeds of the best of 200 cells; 0.06 points over 200 seeds."""
         if not TABLE.is_file():
             pytest.skip(f"needs the table {TABLE}, which is not there")
         pytest.importorskip("pyarrow")
