@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from raynas.search import Search
     from raynas.strategies import (
         Auto,
+        External,
+        FileSearch,
         Genetic,
         Grid,
         LargeScaleEvolution,
@@ -40,6 +42,8 @@ _WHERE = {
     "Choose": "raynas.records",
     "Constraint": "raynas.objectives",
     "Context": "raynas.records",
+    "External": "raynas.strategies",
+    "FileSearch": "raynas.strategies",
     "Genetic": "raynas.strategies",
     "Graph": "raynas.graph",
     "GraphBuilder": "raynas.graph",
@@ -71,6 +75,8 @@ __all__ = [
     "Choose",
     "Constraint",
     "Context",
+    "External",
+    "FileSearch",
     "Genetic",
     "Graph",
     "GraphBuilder",

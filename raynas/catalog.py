@@ -14,6 +14,7 @@ from raynas.objectives import Constraint, Objective
 from raynas.schedulers import Asha
 from raynas.strategies import (
     Auto,
+    FileSearch,
     Genetic,
     Grid,
     LargeScaleEvolution,
@@ -88,6 +89,7 @@ STRATEGIES: Mapping[str, Factory] = {
     "amoebanet": amoebanet,
     "auto": Auto,
     "evolution": RegularizedEvolution,
+    "file": FileSearch,
     "genetic": Genetic,
     "grid": Grid,
     "large_scale": LargeScaleEvolution,
@@ -131,6 +133,7 @@ _TYPES: Mapping[str, type] = {
         Auto,
         LocalSearch,
         Grid,
+        FileSearch,
         Genetic,
         LargeScaleEvolution,
         Nsga2,

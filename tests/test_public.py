@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -33,10 +34,10 @@ def test_no_module_hides_a_name():
 
 def test_the_face_is_frozen():
     assert raynas.__all__ == [
-        "Architecture", "Asha", "Auto", "Choose", "Constraint", "Context", "Genetic", "Graph", "GraphBuilder", "Grid",
-        "LargeScaleEvolution", "LocalSearch", "Measurement", "Nsga2", "Objective", "Proposal", "RandomSearch",
-        "RegularizedEvolution", "Reinforce", "RidgeSearch", "Run", "Search", "Train", "Trial", "data", "model",
-        "spaces", "tune",
+        "Architecture", "Asha", "Auto", "Choose", "Constraint", "Context", "External", "FileSearch", "Genetic",
+        "Graph", "GraphBuilder", "Grid", "LargeScaleEvolution", "LocalSearch", "Measurement", "Nsga2", "Objective",
+        "Proposal", "RandomSearch", "RegularizedEvolution", "Reinforce", "RidgeSearch", "Run", "Search", "Train",
+        "Trial", "data", "model", "spaces", "tune",
     ]  # fmt: skip
 
 
@@ -49,9 +50,14 @@ def test_nothing_heavy_is_loaded(code, tmp_path):
 
 @pytest.mark.parametrize("name", catalog.SPACES)
 @pytest.mark.parametrize("strategy", catalog.STRATEGIES)
-def test_default_parts_fit_together(name, strategy):
+def test_default_parts_fit_together(name, strategy, tmp_path):
     space = catalog.SPACES[name]()
-    loop = Loop(space, catalog.STRATEGIES[strategy](), [Objective()], 0, trials=4)
+    made = catalog.STRATEGIES[strategy]()
+    if strategy == "file":
+        made = raynas.FileSearch(str(tmp_path / "listed.jsonl"))
+        lines = [json.dumps(raynas.spaces.sample(space, seed).to_json()) for seed in range(8)]
+        Path(made.path).write_text("\n".join(lines))
+    loop = Loop(space, made, [Objective()], 0, trials=4)
     while trial := loop.next():
         loop.end(trial.id, "not run")
     assert len(loop.trials) == 4

@@ -2,6 +2,8 @@
 
 from raynas.strategies.amoebanet import amoebanet
 from raynas.strategies.auto import Auto
+from raynas.strategies.external import External
+from raynas.strategies.file_search import FileSearch
 from raynas.strategies.genetic import Genetic
 from raynas.strategies.grid import Grid
 from raynas.strategies.large_scale import LargeScaleEvolution
@@ -14,6 +16,8 @@ from raynas.strategies.ridge import RidgeSearch
 
 __all__ = [
     "Auto",
+    "External",
+    "FileSearch",
     "Genetic",
     "Grid",
     "LargeScaleEvolution",

@@ -27,6 +27,7 @@ from raynas.objectives import Objectives
 from raynas.records import Architecture, Proposal, Space, Strategy, Trial
 from raynas.seeds import seed_for
 from raynas.spaces.checks import check_whole
+from raynas.strategies.auto import Auto
 from raynas.strategies.fresh import Fresh
 from raynas.strategies.plain import Questions, history_of
 from raynas.strategies.random_search import RandomSearch
@@ -50,11 +51,11 @@ class External:
 
     Attributes:
         propose: the function. It is called where the search runs, one call at a time, and the search waits for it.
-        fallback: who proposes where the function fails. It is begun anew each time, and told all trials. None: where
-            the function fails, or answers None, the search ends.
+        fallback: who proposes where the function fails; it hears of all trials, so it must be one that learns from
+            those of others too (`Auto` does not). None: where the function fails, or answers None, the search ends.
         tries: calls until one is of use, for each proposal.
-        patience: proposals in a row that the fallback had to make because the function raised an error, or answered
-            with what is no architecture of the space; then the search ends.
+        patience: proposals in a row that the fallback makes where the function only raised errors, or answered with
+            what is no architecture of the space; then the search ends.
     """
 
     propose: Propose
@@ -67,6 +68,8 @@ class External:
             raise ConfigError(f"propose must be a function that takes a request, but got {self.propose!r}")
         if self.fallback is not None and (isinstance(self.fallback, type) or not isinstance(self.fallback, Strategy)):
             raise ConfigError(f"fallback must be a strategy or None, but got {self.fallback!r}")
+        if isinstance(self.fallback, Auto | External):
+            raise ConfigError(f"fallback must be able to learn from trials of others, but got {self.fallback!r}")
         check_whole(self, "tries", "patience")
 
     def begin(self, space: Space, objectives: Objectives, seed: int) -> ExternalProposer:
@@ -93,19 +96,23 @@ class ExternalProposer:
         self.nonsense = self.repeats = self.replaced = 0
         self._proposed: dict[str, Proposal] = {}  # identity -> what was proposed and not refused, in order
         self._trials: dict[str, Trial] = {}  # identity -> how it stands
-        self._told: list[Trial] = []
+        fallback = settings.fallback
+        self._stand_in = fallback.begin(space, objectives, seed_for(seed, "fallback")) if fallback else None
+        self._spare: Proposal | None = None  # what the fallback proposes next
+        self._over = False  # whether the fallback has nothing left
         self._in_a_row = 0  # requests that were answered with nothing but nonsense
         self._sent = False  # whether the present request has led to a proposal, which may still be refused
         self._left = settings.tries
         self._refused: list[dict[str, Any]] = []
 
-    def ask(self) -> Proposal:
+    def ask(self) -> Proposal | None:
         """What the function proposes, or the fallback in its place.
 
         Raises:
             Exhausted: the fallback knows nothing new; or the function answered None, and there is no fallback.
             PluginError: the function answers with nonsense alone, or there is no fallback.
         """
+        self._prepare()
         if self._sent:  # nobody refused it: a new request
             self._left, self._refused = self.settings.tries, []
         self._sent = True
@@ -119,14 +126,22 @@ class ExternalProposer:
                     return self._keep(proposal)
             only_nonsense = self.nonsense - nonsense == len(self._refused) > 0
             self._in_a_row = self._in_a_row + 1 if only_nonsense else 0
-        return self._keep(self._in_its_place())
+        self._check_patience()
+        if self._spare is None:
+            if self._stand_in is None or self._over:
+                raise Exhausted(self.space.name, len(self.fresh.seen))
+            return None
+        self.replaced += 1
+        self.fresh.take(self._spare.architecture)
+        return self._keep(self._spare)
 
     def tell(self, trial: Trial) -> None:
         """It goes into the history; but what breaks a constraint was never a trial, and another is asked for."""
         identity = trial.architecture.identity
+        if self._stand_in is not None:
+            self._stand_in.tell(trial)
         if trial.id:
             self._trials[identity] = trial
-            self._told.append(trial)
         else:
             del self._proposed[identity]
             self._refused.append({"answer": dict(trial.architecture.answers), "reason": trial.reason})
@@ -134,6 +149,7 @@ class ExternalProposer:
 
     def recall(self, architecture: Architecture, parent: int | None) -> Proposal:
         """See `raynas.records.Recalls`."""
+        self._prepare()
         self.fresh.take(architecture)
         self._sent = True
         return self._keep(Proposal(architecture, parent))
@@ -147,7 +163,8 @@ class ExternalProposer:
                 self._left = 0
                 return None
             architecture, parent = self.questions.read(answer)
-            if parent is not None and parent not in {trial.id for trial in self._trials.values()}:
+            known = [trial.id for trial in self._trials.values()]
+            if parent is not None and (type(parent) is not int or parent not in known):
                 raise ArchitectureError("parent", parent, "it must be the number of a trial in the history")
         except Exception as error:  # noqa: BLE001 - whatever comes from outside, the search goes on
             self.nonsense += 1
@@ -170,29 +187,34 @@ class ExternalProposer:
             "seed": seed_for(self.seed, "propose", len(self._proposed), len(self._refused)),
         }
 
-    def _in_its_place(self) -> Proposal:
-        """What the fallback proposes."""
+    def _prepare(self) -> None:
+        """Asks the fallback for a proposal that is ready where the function will fail.
+
+        Whether it fails cannot be known when a run is replayed; so the fallback is asked at times that do not depend on
+        it: whenever what it had ready was proposed, by whomever.
+        """
+        try:
+            while self._stand_in is not None and self._spare is None and not self._over:
+                spare = self._stand_in.ask()
+                if spare is None:
+                    return
+                if spare.architecture.identity not in self.fresh.seen:
+                    self._spare = spare
+        except Exhausted:
+            self._over = True
+
+    def _check_patience(self) -> None:
         settings = self.settings
-        if settings.fallback is None and not self._refused:
-            raise Exhausted(self.space.name, len(self._proposed))
-        if settings.fallback is None or self._in_a_row >= settings.patience:
+        if self._refused and (settings.fallback is None or self._in_a_row > settings.patience):
             name = str(getattr(settings.propose, "__qualname__", type(settings.propose).__name__))
             times = f"{self._in_a_row} times in a row" if settings.fallback else f"in {len(self._refused)} tries"
             raise PluginError(name, f"proposed nothing of use {times}; the last: {self._refused[-1]['reason']}")
-        seed = seed_for(self.seed, "fallback", len(self._proposed))
-        proposer = settings.fallback.begin(self.space, self.objectives, seed)
-        for trial in self._told:
-            proposer.tell(trial)
-        while True:
-            proposal = proposer.ask()
-            if proposal is None:
-                raise PluginError(type(proposer).__name__, "has no proposal of its own, so it can be no fallback")
-            if self.fresh.take(proposal.architecture):
-                self.replaced += 1
-                return proposal
 
     def _keep(self, proposal: Proposal) -> Proposal:
-        self._proposed[proposal.architecture.identity] = proposal
+        identity = proposal.architecture.identity
+        self._proposed[identity] = proposal
+        if self._spare is not None and self._spare.architecture.identity == identity:
+            self._spare = None
         return proposal
 
 

@@ -118,7 +118,7 @@ class StrategySearcher(Searcher):
 
     def _heard(self, kind: str, trial: Trial) -> None:
         if kind == "asked":
-            body: dict[str, Any] = {"answers": dict(trial.architecture.answers)}
+            body: dict[str, Any] = {"answers": dict(trial.architecture.answers), "parent": trial.parent}
         elif kind == "measured":
             body = {"budget": trial.budget, "metrics": dict(trial.metrics)}
         else:

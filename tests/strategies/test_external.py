@@ -10,7 +10,7 @@ from driver import Driver, Recorder
 from fakes import Fake
 from strategy_contract import SCORE, Session, StrategyContract, ended, toy, tuned
 
-from raynas import Constraint, External, RandomSearch, RegularizedEvolution, catalog, spaces
+from raynas import Auto, Constraint, External, RandomSearch, RegularizedEvolution, catalog, spaces
 from raynas.errors import ConfigError, Exhausted, PluginError, StateError
 from raynas.loop import Loop
 from raynas.plan import Task
@@ -95,6 +95,9 @@ def test_settings_are_checked():
     for wrong in (RandomSearch, "random"):
         with pytest.raises(ConfigError, match="fallback must be a strategy or None"):
             External(guess, wrong)
+    for wrong in (Auto(), External(guess)):
+        with pytest.raises(ConfigError, match="fallback must be able to learn from trials of others"):
+            External(guess, wrong)
     for name in ("tries", "patience"):
         with pytest.raises(ConfigError, match=f"{name} must be a whole number of at least 1"):
             External(guess, **{name: 0})
@@ -173,7 +176,7 @@ NONSENSE = [
     ({}, "missing"),
     ({**cells(1)[0].answers, "edge9": "none"}, "never asks"),
     (dict.fromkeys(cells(1)[0].answers, "conv9x9"), "must be one of"),
-    (dict.fromkeys(cells(1)[0].answers, ["none"]), "must be one of"),
+    ({address: ["none"] for address in cells(1)[0].answers}, "must be one of"),
     ({1: 2}, "missing"),
     ({"space": "darts", "answers": dict(cells(1)[0].answers)}, "must belong to space 'nasbench201'"),
     ({"answers": dict(cells(1)[0].answers), "parent": 7}, "must be the number of a trial"),
@@ -230,20 +233,144 @@ def test_none_leaves_one_proposal_to_the_fallback():
 
 
 def test_the_fallback_hears_of_all_trials():
-    session = begin(lambda request: None, fallback=RegularizedEvolution(1, 1))
-    session.tell(ended(1, session.ask()))
-    assert session.ask().parent is None  # begun anew, its first is random
+    """Evolution mutates the best trial, although the function proposed it."""
+    given = list({cell.key: cell for cell in cells(60)}.values())[:30]
+    propose, _ = listed(*(dict(cell.answers) for cell in given), *[None] * 10)
+    session = begin(propose, fallback=RegularizedEvolution(1, 1))
+    for number in range(1, 31):
+        session.tell(ended(number, session.ask()))
+    replaced = [session.ask() for _ in range(10)]
+    assert [proposal.parent for proposal in replaced[1:]] == [30] * 9  # the first was ready since the beginning
+    assert session.proposer.replaced == 10
 
 
 def test_nonsense_in_a_row_ends_the_search_by_name():
-    calls = []
-
-    def wild(request):
-        calls.append(request)
-        return guess({**request, "seed": 5}) if len(calls) == 8 else "?"
-
-    session = begin(wild, tries=2, patience=3)
-    for _ in range(2):
+    good = dict(cells(1, seed=9)[0].answers)
+    propose, _ = listed(*["?"] * 4, "?", good, *["?"] * 6)
+    session = begin(propose, tries=2, patience=2)
+    for _ in range(5):
         session.ask()
-    session.ask()  # calls 5 and 6
-    assert len(calls) == 6
+    assert session.proposals[2].architecture.answers == good  # from here it is counted anew
+    with pytest.raises(PluginError, match=r"propose: proposed nothing of use 3 times in a row; the last: Archit.*JSON"):
+        session.ask()
+    assert session.proposer.nonsense == 11
+
+
+def test_repeats_do_not_end_a_search():
+    same = dict(cells(1)[0].answers)
+    session = begin(lambda request: same, tries=1, patience=1)
+    assert len({session.ask().architecture.identity for _ in range(30)}) == 30
+    assert (session.proposer.repeats, session.proposer.replaced) == (29, 29)
+
+
+def test_without_a_fallback_the_first_failure_ends_the_search():
+    cell = dict(cells(1)[0].answers)
+    propose, _ = listed(cell, "?", cell, RuntimeError("rate limit"))
+    session = begin(propose, fallback=None)
+    session.ask()
+    with pytest.raises(PluginError, match="propose: proposed nothing of use in 3 tries; the last: RuntimeError: rate"):
+        session.ask()
+
+
+def test_what_breaks_a_constraint_is_told_back():
+    """And what the fallback proposes that breaks it is replaced without asking the function again."""
+    small, large = (dict.fromkeys(cells(1)[0].answers, op) for op in ("skip_connect", "nor_conv_3x3"))
+    propose, requests = listed(large, small, large, None)
+    loop = Loop(
+        CELLS, External(propose), SCORE, 0, constraints=[Constraint("params_m", "<=", 0.3)], task=Task((3, 32, 32), 10)
+    )
+    assert loop.next().architecture.answers == small
+    assert requests[1]["refused"][0]["answer"] == large
+    assert "params_m<=0.3" in requests[1]["refused"][0]["reason"]
+    assert requests[1]["history"] == []
+    third = loop.next()
+    assert third.id == 2
+    assert loop.failure is None
+    assert len(requests) == 4
+    assert "proposed before" in requests[3]["refused"][0]["reason"]
+
+
+def unsteady():
+    """Like `guess`, but never the same again."""
+    rng = Random()
+    return lambda request: guess({**request, "seed": rng.random()}) if rng.random() < 0.7 else "?"
+
+
+def search_of(propose, space=CELLS):
+    return Loop(space, External(propose, RegularizedEvolution(5, 2), patience=10**9), SCORE, 3, trials=40)
+
+
+@pytest.mark.parametrize("space", [CELLS, TOY, TUNED], ids=lambda space: space.name)
+def test_a_run_is_resumed_without_asking_again(space):
+    """The record is taken back, whatever the function would say now; unfinished trials go on."""
+    recorder = Recorder()
+    loop = search_of(unsteady(), space)
+    loop.listeners = (recorder,)
+    Driver(loop, Fake(), concurrency=4, rng=Random(1)).run(90)
+    calls = []
+    again = search_of(lambda request: calls.append(request), space)
+    again.replay(recorder.events)
+    assert calls == []
+    assert again.trials == loop.trials
+    Driver(again, Fake(), concurrency=4).run()
+    assert len(calls) == 40 - len(loop.trials)
+    assert len({trial.architecture.identity for trial in again.trials.values()}) == 40
+
+
+def test_a_function_that_is_steady_gives_the_same_search_after_a_resume():
+    def steady(request):
+        return guess(request) if request["seed"] % 3 else "?"
+
+    recorder = Recorder()
+    loop = search_of(steady)
+    loop.listeners = (recorder,)
+    rng = Random(2)
+    whole = Driver(loop, Fake(), concurrency=3, rng=rng)
+    whole.run(60)
+    again, state = search_of(steady), rng.getstate()
+    again.replay(recorder.events)
+    rng_again = Random()
+    rng_again.setstate(state)
+    rest = Driver(again, Fake(), concurrency=3, rng=rng_again)
+    whole.run()
+    rest.run()
+    assert {t.architecture.identity for t in again.trials.values()} == {
+        t.architecture.identity for t in loop.trials.values()
+    }
+    assert [t.parent for t in again.trials.values()] == [t.parent for t in loop.trials.values()]
+
+
+def test_a_record_of_another_space_is_refused():
+    recorder = Recorder()
+    loop = search_of(guess)
+    loop.listeners = (recorder,)
+    loop.next()
+    with pytest.raises(StateError, match="trial 1 was proposed with other answers"):
+        search_of(guess, TUNED).replay(recorder.events)
+    assert isinstance(loop.proposer, Recalls)
+
+
+def test_a_function_may_spoil_what_it_was_told():
+    def spoils(request):
+        request["space"]["questions"].clear()
+        request["history"].append(1)
+        for entry in request["history"][:-1]:
+            entry["answers"].clear()
+        request["refused"].append(1)
+
+    session = begin(spoils)
+    for number in range(1, 11):
+        session.tell(ended(number, session.ask(), (FAILED, STOPPED)[number % 2]))
+    propose, requests = listed(None)
+    session.proposer.settings = External(propose)
+    session.ask()
+    assert len(requests[0]["space"]["questions"]) == 6
+    assert [len(entry["answers"]) for entry in requests[0]["history"]] == [6] * 10
+
+
+@pytest.mark.parametrize("name", sorted(set(catalog.STRATEGIES) - {"auto", "file"}))
+def test_any_strategy_can_be_the_fallback(name):
+    loop = Loop(CELLS, External(unsteady(), catalog.STRATEGIES[name](), patience=10**9), SCORE, 0, trials=60)
+    Driver(loop, Fake(), concurrency=3, rng=Random(0)).run()
+    assert loop.failure is None
+    assert len(loop.trials) == 60
