@@ -13,7 +13,16 @@ from raynas.errors import ConfigError
 from raynas.objectives import Objectives
 from raynas.records import Space
 from raynas.spaces.checks import check_whole
-from raynas.strategies.evolution import Population, crossover_or_mutation, oldest_leaves, tournament, worst_leaves
+from raynas.strategies.evolution import (
+    Population,
+    advice_for,
+    at_once_for,
+    crossover_or_mutation,
+    oldest_leaves,
+    size_for,
+    tournament,
+    worst_leaves,
+)
 
 LEAVE = {"oldest": oldest_leaves, "worst": worst_leaves}
 """Who can leave."""
@@ -49,6 +58,12 @@ class Genetic:
             raise ConfigError(f"leaves must be one of {', '.join(LEAVE)}, but got {self.leaves!r}")
         check_whole(self, "at_once", least=0)
 
+    @classmethod
+    def for_trials(cls, trials: int) -> Genetic:
+        """Sizes for a search of so many trials, as those of regularized evolution."""
+        population = size_for(trials)
+        return cls(population, population // 3, at_once=at_once_for(trials))
+
     def begin(self, space: Space, objectives: Objectives, seed: int) -> Population:
         """A new search; only the first objective counts."""
         return Population(
@@ -60,3 +75,7 @@ class Genetic:
             survival=LEAVE[self.leaves](self.population),
             at_once=self.at_once,
         )
+
+    def advice(self, workers: int) -> str:
+        """See `raynas.records.Advises`."""
+        return advice_for(self.population, self.at_once, workers)

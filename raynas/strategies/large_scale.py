@@ -19,7 +19,7 @@ from raynas.ops import Scalar
 from raynas.records import Proposal, Space
 from raynas.spaces.checks import check_whole
 from raynas.spaces.decide import Editable, complete, edits_of
-from raynas.strategies.evolution import Choice, Individual, Members, Population, mutated, pair
+from raynas.strategies.evolution import Choice, Individual, Members, Population, mutated, pair, size_for
 from raynas.strategies.fresh import TRIES
 
 
@@ -45,6 +45,11 @@ class LargeScaleEvolution:
 
     def __post_init__(self) -> None:
         check_whole(self, "population", least=2)
+
+    @classmethod
+    def for_trials(cls, trials: int) -> LargeScaleEvolution:
+        """A population for a search of so many trials: a quarter of them, at least 10 and at most 100."""
+        return cls(size_for(trials))
 
     def begin(self, space: Space, objectives: Objectives, seed: int) -> LargeScalePopulation:
         """A new search; only the first objective counts."""

@@ -36,6 +36,11 @@ class LocalSearch:
     def __post_init__(self) -> None:
         check_whole(self, "initial")
 
+    @classmethod
+    def for_trials(cls, trials: int) -> LocalSearch:
+        """A beginning for a search of so many trials: at most a quarter of them."""
+        return cls(min(10, max(1, trials // 4)))
+
     def begin(self, space: Space, objectives: Objectives, seed: int) -> LocalProposer:
         """A new search; only the first objective counts."""
         return LocalProposer(self, space, seed)

@@ -16,7 +16,15 @@ from raynas.errors import ConfigError
 from raynas.objectives import Constraint, Objectives
 from raynas.records import RUNNING, Space, Trial
 from raynas.spaces.checks import check_whole
-from raynas.strategies.evolution import Population, crossover_or_mutation, tournament, worst_leaves
+from raynas.strategies.evolution import (
+    Population,
+    advice_for,
+    at_once_for,
+    crossover_or_mutation,
+    size_for,
+    tournament,
+    worst_leaves,
+)
 
 
 @dataclass(frozen=True)
@@ -43,9 +51,18 @@ class Nsga2:
         if not isinstance(self.constraints, tuple) or not all(isinstance(c, Constraint) for c in self.constraints):
             raise ConfigError(f"constraints must be a tuple of Constraint, but got {self.constraints!r}")
 
+    @classmethod
+    def for_trials(cls, trials: int) -> Nsga2:
+        """Sizes for a search of so many trials, as those of regularized evolution."""
+        return cls(size_for(trials), at_once=at_once_for(trials))
+
     def begin(self, space: Space, objectives: Objectives, seed: int) -> RankedPopulation:
         """A new search; all objectives count."""
         return RankedPopulation(self, space, seed)
+
+    def advice(self, workers: int) -> str:
+        """See `raynas.records.Advises`."""
+        return advice_for(self.population, self.at_once, workers)
 
 
 class Point(NamedTuple):

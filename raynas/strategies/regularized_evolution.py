@@ -12,7 +12,15 @@ from raynas.errors import ConfigError
 from raynas.objectives import Objectives
 from raynas.records import Space
 from raynas.spaces.checks import check_whole
-from raynas.strategies.evolution import Population, mutation, oldest_leaves, tournament
+from raynas.strategies.evolution import (
+    Population,
+    advice_for,
+    at_once_for,
+    mutation,
+    oldest_leaves,
+    size_for,
+    tournament,
+)
 
 
 @dataclass(frozen=True)
@@ -46,8 +54,8 @@ class RegularizedEvolution:
 
         At most an eighth of the trials, or 8 where that is less, are under way at once.
         """
-        population = min(100, max(10, trials // 4))
-        return cls(population, max(2, population // 3), max(8, trials // 8))
+        population = size_for(trials)
+        return cls(population, population // 3, at_once_for(trials))
 
     def begin(self, space: Space, objectives: Objectives, seed: int) -> Population:
         """A new search; only the first objective counts."""
@@ -63,14 +71,4 @@ class RegularizedEvolution:
 
     def advice(self, workers: int) -> str:
         """See `raynas.records.Advises`."""
-        if 0 < self.at_once < workers:
-            return (
-                f"evolution keeps {self.at_once} of {workers} workers busy: with more at once it learns too late what "
-                "it tried; more trials, or --set strategy.at_once=0, use them all"
-            )
-        if 2 * workers > self.population:
-            return (
-                f"{workers} workers are more than half the population of {self.population}: "
-                "many children are made before their parents' rivals are in; a larger population needs more trials"
-            )
-        return ""
+        return advice_for(self.population, self.at_once, workers)

@@ -18,6 +18,15 @@ class TestGenetic(StrategyContract):
     def make(self):
         return Genetic(population=6, tournament=3)
 
+    def test_sizes_for_a_number_of_trials(self):
+        assert Genetic.for_trials(200) == Genetic(50, 16, at_once=25)
+        assert Genetic.for_trials(1).population == 10
+
+    def test_warns_of_too_many_workers(self):
+        assert Genetic.for_trials(200).advice(25) == ""
+        assert "keeps 25 of 64 workers busy" in Genetic.for_trials(200).advice(64)
+        assert "more than half the population of 30" in Genetic().advice(16)
+
     @pytest.mark.parametrize(
         ("settings", "message"),
         [

@@ -17,6 +17,10 @@ class TestLargeScaleEvolution(StrategyContract):
     def make(self):
         return LargeScaleEvolution(population=6)
 
+    def test_sizes_for_a_number_of_trials(self):
+        assert LargeScaleEvolution.for_trials(200) == LargeScaleEvolution(50)
+        assert LargeScaleEvolution.for_trials(1).population == 10
+
     @pytest.mark.parametrize("population", [1, 0, 2.5])
     def test_pairs_need_two(self, population):
         with pytest.raises(ConfigError, match="population must be a whole number of at least 2"):

@@ -27,6 +27,10 @@ class TestLocalSearch(StrategyContract):
         with pytest.raises(ConfigError, match="initial must be a whole number of at least 1"):
             LocalSearch(initial)
 
+    @pytest.mark.parametrize(("trials", "initial"), [(1, 1), (12, 3), (40, 10), (1000, 10)])
+    def test_begins_with_at_most_a_quarter(self, trials, initial):
+        assert LocalSearch.for_trials(trials) == LocalSearch(initial)
+
     def test_climbs_from_the_best_of_the_first(self):
         session = self.begin(CELLS)
         for number, score in enumerate((0.1, 0.4, 0.3, 0.2), 1):

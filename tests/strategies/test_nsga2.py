@@ -44,6 +44,15 @@ class TestNsga2(StrategyContract):
     def make(self):
         return Nsga2(population=6)
 
+    def test_sizes_for_a_number_of_trials(self):
+        assert Nsga2.for_trials(200) == Nsga2(50, at_once=25)
+        assert Nsga2.for_trials(1).population == 10
+
+    def test_warns_of_too_many_workers(self):
+        assert Nsga2.for_trials(200).advice(25) == ""
+        assert "keeps 25 of 64 workers busy" in Nsga2.for_trials(200).advice(64)
+        assert "more than half the population of 30" in Nsga2().advice(16)
+
     @pytest.mark.parametrize(
         ("settings", "message"),
         [

@@ -19,6 +19,31 @@ Fitness = tuple[float, float]
 """Compared by the first number, then by the second; more is better."""
 
 
+def size_for(trials: int) -> int:
+    """The population for so many trials: a quarter of them, at least 10 and at most 100."""
+    return min(100, max(10, trials // 4))
+
+
+def at_once_for(trials: int) -> int:
+    """How many of so many trials should be under way at most: an eighth of them, or 8 where that is less."""
+    return max(8, trials // 8)
+
+
+def advice_for(population: int, at_once: int, workers: int) -> str:
+    """A warning where workers will wait, or are more than half the population; else nothing."""
+    if 0 < at_once < workers:
+        return (
+            f"evolution keeps {at_once} of {workers} workers busy: with more at once it learns too late what "
+            "it tried; more trials, or --set strategy.at_once=0, use them all"
+        )
+    if 2 * workers > population:
+        return (
+            f"{workers} workers are more than half the population of {population}: "
+            "many children are made before their parents' rivals are in; a larger population needs more trials"
+        )
+    return ""
+
+
 class Individual(NamedTuple):
     """A member of the population. Fitness compares the budget first: a score at a low rung says less."""
 
