@@ -10,13 +10,14 @@ import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from driver import Driver, Recorder
 from fakes import Fake
 from strategy_contract import SCORE, Session, StrategyContract, ended
 
-from raynas import Constraint, Objective, RandomSearch, RegularizedEvolution, spaces
+from raynas import Constraint, Objective, RandomSearch, RegularizedEvolution, Search, spaces
 from raynas.cost import cost
 from raynas.errors import ConfigError
 from raynas.loop import Loop
@@ -94,6 +95,17 @@ class TestRegularizedEvolution(StrategyContract):
         assert "16 workers are more than half the population of 30" in RegularizedEvolution(30, 10).advice(16)
         assert "keeps 25 of 64 workers busy" in RegularizedEvolution.for_trials(200).advice(64)
         assert RegularizedEvolution.for_trials(200).advice(25) == ""
+
+    def test_the_display_shows_the_warning_once(self):
+        heard = []
+        display = SimpleNamespace(warn=heard.append)
+        search = Search(strategy=RegularizedEvolution.for_trials(200), trials=200)
+        search._advise(display, 20)
+        assert heard == []
+        search._advise(display, 64)
+        assert heard == [search.strategy.advice(64)]
+        Search(trials=40)._advise(display, 64)  # no opinion, or about forty workers at most
+        assert not any("64" in line for line in heard[1:])
 
     def test_many_workers_cost_little(self):
         """On the real table, by the mean over 30 seeds of the best of 200 cells; 0.06 points over 200 seeds."""
