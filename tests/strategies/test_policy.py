@@ -62,7 +62,7 @@ def test_decisions_leave_out_what_has_one_answer():
         assert domain[index] == architecture.answers[address]
 
 
-@pytest.mark.parametrize("space", [toy, tuned, spaces.large_scale()], ids=str)
+@pytest.mark.parametrize("space", [toy, tuned, spaces.large_scale()], ids=["toy", "tuned", "large_scale"])
 def test_decisions_of_any_space(space):
     for seed in range(20):
         for _, domain, index in decisions_of(sample(as_space(space), seed)):
