@@ -22,6 +22,7 @@ from raynas.errors import (
     StorageError,
     unknown,
 )
+from raynas.estimators.tabular import MissingCell
 from raynas.estimators.training import Diverged
 
 EXAMPLES = [
@@ -39,6 +40,7 @@ EXAMPLES = [
     (Interrupted("raynas resume runs/first", 143), 143),
     (Interrupted("raynas resume runs/first"), 130),
     (Diverged("training loss is nan in epoch 3"), 1),
+    (MissingCell("|none~0|"), 1),
 ]
 
 
