@@ -36,8 +36,8 @@ def test_the_face_is_frozen():
     assert raynas.__all__ == [
         "Architecture", "Asha", "Auto", "Choose", "Constraint", "Context", "External", "FileSearch", "Genetic",
         "Graph", "GraphBuilder", "Grid", "LargeScaleEvolution", "LocalSearch", "Measurement", "Nsga2", "Objective",
-        "Proposal", "RandomSearch", "RegularizedEvolution", "Reinforce", "RidgeSearch", "Run", "Search", "Train",
-        "Trial", "data", "model", "spaces", "tune",
+        "OptunaSearch", "Proposal", "RandomSearch", "RegularizedEvolution", "Reinforce", "RidgeSearch", "Run",
+        "Search", "Train", "Trial", "data", "model", "spaces", "tune",
     ]  # fmt: skip
 
 

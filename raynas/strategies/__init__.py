@@ -9,6 +9,7 @@ from raynas.strategies.grid import Grid
 from raynas.strategies.large_scale import LargeScaleEvolution
 from raynas.strategies.local_search import LocalSearch
 from raynas.strategies.nsga2 import Nsga2
+from raynas.strategies.optuna_search import OptunaSearch
 from raynas.strategies.random_search import RandomSearch
 from raynas.strategies.regularized_evolution import RegularizedEvolution
 from raynas.strategies.reinforce import Reinforce
@@ -23,6 +24,7 @@ __all__ = [
     "LargeScaleEvolution",
     "LocalSearch",
     "Nsga2",
+    "OptunaSearch",
     "RandomSearch",
     "RegularizedEvolution",
     "Reinforce",
