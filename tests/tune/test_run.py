@@ -142,7 +142,14 @@ def test_an_exhausted_space_ends_the_search(tmp_path):
         return g.build(g.add("classifier", x))
 
     run = Search(
-        space=three, estimator=Fake(), scheduler=None, trials=50, storage=str(tmp_path), name="run", concurrency=2
+        space=three,
+        strategy=raynas.RandomSearch(),
+        estimator=Fake(),
+        scheduler=None,
+        trials=50,
+        storage=str(tmp_path),
+        name="run",
+        concurrency=2,
     ).run()
     assert len(run.trials) == 3
     assert run.state == "finished"
