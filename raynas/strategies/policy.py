@@ -33,6 +33,10 @@ PLAIN = 5
 HOTTER = 1.25
 
 
+TRUST = 2.0
+"""A result counts at most so much more where its proposal has become more likely since."""
+
+
 class Decision(NamedTuple):
     """An answer as a policy sees it.
 
@@ -112,6 +116,17 @@ def _scale(domain: Real | Integer) -> tuple[float, float]:
     """The range that is cut into bins; a whole number n stands for [n, n + 1)."""
     low, high = domain.low, domain.high + isinstance(domain, Integer)
     return (math.log(low), math.log(high)) if domain.log else (low, high)
+
+
+def pick(shares: Sequence[float], rng: Random) -> tuple[int, float]:
+    """An index drawn by its probability, and the logarithm of that."""
+    left = rng.random() * math.fsum(shares)
+    for index, share in enumerate(shares):
+        left -= share
+        if left < 0:
+            return index, math.log(share)
+    index = max(range(len(shares)), key=shares.__getitem__)
+    return index, math.log(shares[index])
 
 
 class Rewards:

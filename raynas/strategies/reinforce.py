@@ -23,10 +23,7 @@ from raynas.errors import ConfigError
 from raynas.objectives import Objectives
 from raynas.records import Domain, Space
 from raynas.spaces.checks import check_rate
-from raynas.strategies.policy import Experience, PolicyProposer, Rewards, bins_of
-
-TRUST = 2.0
-"""A result counts at most so much more where its proposal has become more likely since."""
+from raynas.strategies.policy import TRUST, Experience, PolicyProposer, Rewards, bins_of, pick
 
 
 @dataclass(frozen=True)
@@ -156,17 +153,6 @@ class TableEpisode:
     def choose(self, address: str, domain: Domain) -> tuple[int, float]:
         """An index, and the logarithm of its probability."""
         return pick(self.table.shares(self.table.row(address, domain), self.temperature), self.rng)
-
-
-def pick(shares: Sequence[float], rng: Random) -> tuple[int, float]:
-    """An index drawn by its probability, and the logarithm of that."""
-    left = rng.random() * math.fsum(shares)
-    for index, share in enumerate(shares):
-        left -= share
-        if left < 0:
-            return index, math.log(share)
-    index = max(range(len(shares)), key=shares.__getitem__)
-    return index, math.log(shares[index])
 
 
 def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from random import Random
 
 import pytest
@@ -11,7 +12,7 @@ from raynas.records import Integer, Options, Real
 from raynas.spaces.decide import sample
 from raynas.spaces.domains import contains
 from raynas.spaces.function import as_space
-from raynas.strategies.policy import BINS, Rewards, answer_of, bins_of, decisions_of, index_of
+from raynas.strategies.policy import BINS, Rewards, answer_of, bins_of, decisions_of, index_of, pick
 
 DOMAINS = [
     Options(("a", "b", "c")),
@@ -111,3 +112,10 @@ class TestRewards:
         assert rewards.advantage(200, 0.9) == 0
         assert rewards.advantage(200, 0.8) == pytest.approx(-0.1)
         assert rewards.advantage(12, 0.5) == pytest.approx(0.1)
+
+
+def test_pick_draws_by_the_shares():
+    rng = Random(0)
+    drawn = Counter(pick([0.5, 0.0, 0.3, 0.2], rng) for _ in range(10_000))
+    assert set(drawn) == {(0, math.log(0.5)), (2, math.log(0.3)), (3, math.log(0.2))}
+    assert abs(drawn[0, math.log(0.5)] - 5000) < 5 * 50

@@ -17,7 +17,7 @@ from raynas.records import FAILED, RUNNING, STOPPED, Measurement, Options, Real
 from raynas.spaces.function import as_space
 from raynas.spaces.nasbench201 import to_string
 from raynas.strategies.policy import Decision, Experience
-from raynas.strategies.reinforce import Table, pick
+from raynas.strategies.reinforce import Table
 
 TABLE = Path(__file__).parents[3] / "shared" / "data" / "nasbench201.parquet"
 OPS = Options(("a", "b", "c"))
@@ -218,10 +218,3 @@ class TestTable:
         cold, warm, hot = (max(policy.shares(row, temperature)) for temperature in (1.0, 5.0, 1e6))
         assert cold > warm > hot
         assert hot == pytest.approx(1 / 3, abs=1e-4)
-
-
-def test_pick_draws_by_the_shares():
-    rng = Random(0)
-    drawn = Counter(pick([0.5, 0.0, 0.3, 0.2], rng) for _ in range(10_000))
-    assert set(drawn) == {(0, math.log(0.5)), (2, math.log(0.3)), (3, math.log(0.2))}
-    assert abs(drawn[0, math.log(0.5)] - 5000) < 5 * 50
