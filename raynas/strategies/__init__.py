@@ -2,6 +2,8 @@
 
 from raynas.strategies.amoebanet import amoebanet
 from raynas.strategies.auto import Auto
+from raynas.strategies.bananas import Bananas
+from raynas.strategies.controller import Controller
 from raynas.strategies.external import External
 from raynas.strategies.file_search import FileSearch
 from raynas.strategies.genetic import Genetic
@@ -10,6 +12,7 @@ from raynas.strategies.large_scale import LargeScaleEvolution
 from raynas.strategies.local_search import LocalSearch
 from raynas.strategies.nsga2 import Nsga2
 from raynas.strategies.optuna_search import OptunaSearch
+from raynas.strategies.ppo import Ppo
 from raynas.strategies.random_search import RandomSearch
 from raynas.strategies.regularized_evolution import RegularizedEvolution
 from raynas.strategies.reinforce import Reinforce
@@ -17,6 +20,8 @@ from raynas.strategies.ridge import RidgeSearch
 
 __all__ = [
     "Auto",
+    "Bananas",
+    "Controller",
     "External",
     "FileSearch",
     "Genetic",
@@ -25,6 +30,7 @@ __all__ = [
     "LocalSearch",
     "Nsga2",
     "OptunaSearch",
+    "Ppo",
     "RandomSearch",
     "RegularizedEvolution",
     "Reinforce",

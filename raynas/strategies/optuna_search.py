@@ -46,7 +46,7 @@ class OptunaSearch:
     sampler: str = "tpe"
     initial: int = 10
     population: int = 30
-    history: int = 300
+    history: int = 200
     retries: int = 5
 
     def __post_init__(self) -> None:

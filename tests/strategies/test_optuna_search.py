@@ -243,7 +243,7 @@ def test_conditional_spaces(sampler, make):
         session.step((FINISHED, STOPPED, FAILED)[number % 3])
 
 
-@pytest.mark.parametrize("space", [toy, tuned, renaming, spaces.large_scale()], ids=str)
+@pytest.mark.parametrize("space", [toy, tuned, renaming, spaces.large_scale()], ids=lambda space: as_space(space).name)
 def test_what_is_added_is_what_optuna_would_have_drawn(space):
     """Parameters of an architecture are in their distributions, whatever their kind."""
     proposer = OptunaSearch().begin(as_space(space), SCORE, 0)

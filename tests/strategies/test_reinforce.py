@@ -3,23 +3,20 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
-from pathlib import Path
 from random import Random
 
 import numpy as np
 import pytest
+from on_table import gain
 from strategy_contract import SCORE, Session, StrategyContract, ended, toy
 
-from raynas import Objective, RandomSearch, Reinforce, spaces
+from raynas import RandomSearch, Reinforce, spaces
 from raynas.errors import ConfigError
-from raynas.loop import Loop
-from raynas.records import FAILED, RUNNING, STOPPED, Measurement, Options, Real
+from raynas.records import FAILED, RUNNING, STOPPED, Options, Real
 from raynas.spaces.function import as_space
-from raynas.spaces.nasbench201 import to_string
 from raynas.strategies.policy import Decision, Experience
 from raynas.strategies.reinforce import Table
 
-TABLE = Path(__file__).parents[3] / "shared" / "data" / "nasbench201.parquet"
 OPS = Options(("a", "b", "c"))
 
 
@@ -131,22 +128,7 @@ class TestReinforce(StrategyContract):
 
     def test_beats_random_search(self):
         """On the real table, by the mean over 20 seeds of the best of 150 evaluations."""
-        if not TABLE.is_file():
-            pytest.skip(f"needs the table {TABLE}, which is not there")
-        parquet = pytest.importorskip("pyarrow.parquet")
-        table = parquet.read_table(TABLE, columns=["arch", "cifar100_val200"]).to_pydict()
-        accuracy = dict(zip(table["arch"], table["cifar100_val200"], strict=True))
-
-        def best(strategy, seed):
-            loop = Loop(spaces.nasbench201(), strategy, [Objective()], seed, trials=150)
-            while trial := loop.next():
-                score = accuracy[to_string(trial.architecture.answers)]
-                loop.measure(trial.id, Measurement(1, {"val_accuracy": score}))
-                loop.end(trial.id)
-            return max(trial.score for trial in loop.trials.values())
-
-        gain = sum(best(Reinforce(), seed) - best(RandomSearch(), seed) for seed in range(20)) / 20
-        assert gain > 0.8  # measured over 100 seeds: 1.25 points
+        assert gain(Reinforce(), RandomSearch(), seeds=20, trials=150) > 0.8  # measured over 100 seeds: 1.25 points
 
 
 class TestTable:

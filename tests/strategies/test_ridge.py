@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from pathlib import Path
 from random import Random
 
 import numpy as np
 import pytest
+from on_table import gain
 from strategy_contract import SCORE, Session, StrategyContract, ended, tuned
 
 from raynas import Objective, RandomSearch, RidgeSearch, spaces
@@ -13,12 +13,11 @@ from raynas.loop import Loop
 from raynas.records import FAILED, STOPPED, Measurement
 from raynas.spaces.decide import sample
 from raynas.spaces.function import as_space
-from raynas.spaces.nasbench201 import OPS, to_string
+from raynas.spaces.nasbench201 import OPS
 from raynas.strategies.features import Features
 from raynas.strategies.ridge import RidgeEnsemble
 from raynas.strategies.surrogate import FAILURE, Result, normal_scores
 
-TABLE = Path(__file__).parents[3] / "shared" / "data" / "nasbench201.parquet"
 LARGE = spaces.darts()
 
 
@@ -98,23 +97,7 @@ class TestRidgeSearch(StrategyContract):
 
     def test_finds_better_cells_than_random_search(self):
         """On the real table, by the mean over 10 seeds of the best of 60 evaluations."""
-        if not TABLE.is_file():
-            pytest.skip(f"needs the table {TABLE}, which is not there")
-        parquet = pytest.importorskip("pyarrow.parquet")
-        table = parquet.read_table(TABLE, columns=["arch", "cifar100_val200"]).to_pydict()
-        accuracy = dict(zip(table["arch"], table["cifar100_val200"], strict=True))
-
-        def best(strategy, seed):
-            loop = Loop(spaces.nasbench201(), strategy, [Objective()], seed, trials=60)
-            while trial := loop.next():
-                loop.measure(
-                    trial.id, Measurement(1, {"val_accuracy": accuracy[to_string(trial.architecture.answers)]})
-                )
-                loop.end(trial.id)
-            return max(trial.score for trial in loop.trials.values())
-
-        gain = sum(best(RidgeSearch(), seed) - best(RandomSearch(), seed) for seed in range(10)) / 10
-        assert gain > 1  # measured over 50 seeds: about 2 points
+        assert gain(RidgeSearch(), RandomSearch(), seeds=10, trials=60) > 1  # measured over 50 seeds: about 2 points
 
 
 class TestRidgeEnsemble:

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("torch")
+
+from on_table import gain
+from strategy_contract import SCORE, Session, StrategyContract, ended
+
+from raynas import Controller, RandomSearch, spaces
+from raynas.errors import ConfigError
+
+
+class TestController(StrategyContract):
+    def make(self):
+        return Controller(hidden=8, batch=3)
+
+    @pytest.mark.parametrize(
+        "settings",
+        [{"hidden": 0}, {"batch": 0}, {"learning_rate": 0.0}, {"decay": 1.0}, {"entropy": -1.0}, {"clip": 0.0}],
+    )
+    def test_settings_must_fit(self, settings):
+        with pytest.raises(ConfigError, match=next(iter(settings))):
+            Controller(**settings)
+
+    def test_touches_no_random_state_of_torch(self):
+        import torch
+
+        before = torch.get_rng_state()
+        session = self.begin(spaces.nasbench201())
+        for _ in range(20):
+            session.step()
+        assert torch.equal(torch.get_rng_state(), before)
+
+    def test_loads_torch_when_a_search_begins(self):
+        check = (
+            "import sys, raynas; strategy = raynas.Controller(); assert 'torch' not in sys.modules; "
+            "strategy.begin(raynas.spaces.nasbench201(), (raynas.Objective(),), 0); assert 'torch' in sys.modules"
+        )
+        subprocess.run([sys.executable, "-c", check], check=True)
+
+    @pytest.mark.parametrize("wanted", [True, False])
+    def test_learns_anchors(self, wanted):
+        """Many skips, or few, score most: whichever it is, it finds out."""
+        session = Session(Controller().begin(spaces.skip_chain(min_layers=4, max_layers=4), SCORE, 0))
+        found = []
+        for number in range(1, 121):
+            proposal = session.ask()
+            anchors = [v == wanted for a, v in proposal.architecture.answers.items() if "/from" in a]
+            found.append(sum(anchors) / len(anchors))
+            session.tell(ended(number, proposal, score=found[-1]))
+        assert sum(found[-20:]) / 20 > 0.9
+
+    def test_published_settings(self):
+        assert Controller.published() == Controller(35, 2, 0.0006, 8, 0.95, 0.0)
+
+    def test_beats_random_search(self):
+        """On the real table, by the mean over 3 seeds of the best of 150 evaluations."""
+        assert gain(Controller(), RandomSearch(), seeds=3, trials=150) > 0.4  # measured over 16 seeds: 1.4 points
