@@ -52,8 +52,7 @@ class NasBench201:
 
     def decide(self, choose: Choose) -> Graph:
         """Asks for the six edges."""
-        cell = _cell(tuple([choose(address, OPS) for address in ADDRESSES]))
-        return _skeleton(self.width, self.repeats).around(cell=cell)
+        return _network(self.width, self.repeats, tuple([choose(address, OPS) for address in ADDRESSES]))
 
     def count(self) -> int:
         """5 ops on each of 6 edges."""
@@ -120,6 +119,12 @@ def _skeleton(width: int, repeats: int) -> Graph:
         for _ in range(repeats):
             x = g.cell("cell", x, width=width * 2**stage)
     return g.build(g.add("classifier", g.add("bn_relu", x)))
+
+
+@lru_cache(maxsize=15_625)
+def _network(width: int, repeats: int, ops: tuple[str, ...]) -> Graph:
+    """The network of a cell: searches come back to it, and its key is then known."""
+    return _skeleton(width, repeats).around(cell=_cell(ops))
 
 
 def to_string(answers: Mapping[str, Scalar]) -> str:

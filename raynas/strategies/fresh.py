@@ -30,11 +30,9 @@ class Fresh:
     def take(self, candidate: Architecture) -> bool:
         """Whether the candidate is new; it is remembered."""
         self._answered.add(_told(candidate.answers))
-        identity = candidate.identity
-        if identity in self.seen:
-            return False
-        self.seen.add(identity)
-        return True
+        known = len(self.seen)
+        self.seen.add(candidate.identity)
+        return len(self.seen) > known
 
     def knows(self, answers: Answers) -> bool:
         """Whether an architecture with just these answers was proposed, told without building its graph."""

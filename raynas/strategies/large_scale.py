@@ -18,7 +18,7 @@ from raynas.objectives import Objectives
 from raynas.ops import Scalar
 from raynas.records import Proposal, Space
 from raynas.spaces.checks import check_whole
-from raynas.spaces.decide import Editable, complete, edits_of
+from raynas.spaces.decide import Editable, complete, editable, edits_of
 from raynas.strategies.evolution import Choice, Individual, Members, Population, mutated, pair, size_for
 from raynas.strategies.fresh import TRIES
 
@@ -86,7 +86,7 @@ class LargeScalePopulation(Population):
             better, worse = pair(self.members, self.rng)
             if len(self.members) >= self.settings.population:
                 self.members.remove(worse)
-        if self.settings.again and isinstance(self.space, Editable) and self._stays(self.space, better):
+        if self.settings.again and editable(self.space) and self._stays(self.space, better):
             return Proposal(better.architecture, better.trial)
         return mutated(self, better)
 

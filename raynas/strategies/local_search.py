@@ -18,7 +18,7 @@ from raynas.objectives import Objectives
 from raynas.ops import Scalar
 from raynas.records import RUNNING, Architecture, Proposal, Space, Trial
 from raynas.spaces.checks import check_whole
-from raynas.spaces.decide import Editable, Edited
+from raynas.spaces.decide import Edited, editable
 from raynas.spaces.domains import beside
 from raynas.strategies.fresh import TRIES, Fresh
 
@@ -113,7 +113,7 @@ def neighbourhood(space: Space, architecture: Architecture, rng: Random) -> Iter
 
     Numbers step a tenth of their range up and down. An `Editable` space gives so many random mutations of its own.
     """
-    if isinstance(space, Editable):
+    if editable(space):
         edited = Edited(space, architecture)
         for _ in range(TRIES):
             answers = edited.draw(rng)

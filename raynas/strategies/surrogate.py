@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from raynas.errors import SpaceError
 from raynas.ops import Scalar
 from raynas.records import FAILED, Architecture, Proposal, Space, Trial
-from raynas.spaces.decide import Editable, changed, complete, mutate, sample
+from raynas.spaces.decide import changed, complete, editable, mutate, sample
 from raynas.strategies.features import Encoded, Features, Matrix
 from raynas.strategies.fresh import TRIES, Fresh
 
@@ -193,7 +193,7 @@ class ModelProposer:
         An exchange reaches at once what two changes reach through worse architectures: a skip on another edge.
         """
         changes = 1 + int(3 * self.rng.random())
-        if isinstance(self.space, Editable):
+        if editable(self.space):
             try:
                 return mutate(self.space, parent, self.rng, min(2, changes))
             except SpaceError:
