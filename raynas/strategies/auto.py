@@ -4,7 +4,8 @@ Level by level, each of fewer and longer trainings. The first level is a search 
 architectures, a part of them the larger ones of a pool (the number of weights is the free proxy that is hardest to
 beat, but chosen hard it misleads: Abdelfattah et al. 2021, https://arxiv.org/abs/2101.08134), and goes on with
 `RidgeSearch`. Every further level trains the best of the level before anew, with a schedule of its own length: the end
-of a short training tells more than the beginning of a long one.
+of a short training tells more than the beginning of a long one. Once there are some long trainings, who is the best of
+the level before is told by them too (promotion.py).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from raynas.plan import Task
 from raynas.records import RUNNING, Architecture, Proposal, Space, Trial
 from raynas.spaces.checks import check_whole
 from raynas.spaces.decide import sample
+from raynas.strategies.promotion import expected
 from raynas.strategies.ridge import RidgeSearch
 
 
@@ -73,7 +75,7 @@ class Auto:
         if len(fidelities) == 1:
             trials = max(1, int(trainings))
             return cls(((0, trials),), *_beginning(trials))
-        first = min(0.7, max(0.5, 7 / trainings))  # more first looks than that find little more
+        first = min(0.7, max(0.45, 7 / trainings))  # more first looks than that find little more
         middle = [(1 - first) / 3 / (len(fidelities) - 2)] * (len(fidelities) - 2) if len(fidelities) > 2 else []
         shares = [first, *middle, 1 - first - sum(middle)]
         counts = [max(1, round(share * trainings * full / e)) for share, e in zip(shares, fidelities, strict=True)]
@@ -153,11 +155,17 @@ class AutoProposer:
         return proposal._replace(budget=self.settings.levels[level][0] or math.inf)
 
     def _promote(self, level: int) -> Proposal | None:
-        """The best of the level below that was not promoted yet."""
-        left = [trial for trial in self.told[level - 1].values() if trial.id not in self.promoted]
+        """Who of the level below was not promoted yet and should do best here; by its score there, at first."""
+        short = list(self.told[level - 1].values())
+        left = [trial for trial in short if trial.id not in self.promoted]
         if not left:
             return None
-        best = max(left, key=lambda trial: (trial.score or 0.0, -trial.id))
+        here = {trial.architecture.identity: trial for trial in self.told[level].values()}
+        both = [(t, here[t.architecture.identity]) for t in short if t.architecture.identity in here]
+        if len(both) < max(3, self.settings.levels[level][1] / 3):
+            both = []
+        worth = expected(left, short, both, self.search.features)
+        best = left[max(range(len(left)), key=lambda i: (worth[i], -left[i].id))]
         self.promoted.add(best.id)
         return Proposal(best.architecture, best.id)
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from random import Random
 from statistics import NormalDist
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,7 +145,7 @@ class ModelProposer:
         encoded = [self.features.encode(architecture) for _, architecture in candidates]
         told = self._evidence()
         model = self.model()
-        model.fit(self.features.matrix([r.encoded for r in told]), normal_scores(told), self.numpy_rng)
+        model.fit(self.features.matrix([r.encoded for r in told]), normal_scores([r.fitness for r in told]), self.numpy_rng)
         mean, spread = model.predict(self.features.matrix(encoded))
         spread = spread * (1 + self._stale / self.settings.patience)
         draws = mean + spread * self.numpy_rng.standard_normal(len(candidates))
@@ -212,18 +212,18 @@ def exchanged(architecture: Architecture, rng: Random) -> dict[str, Scalar]:
     return changed(architecture, rng, 1)
 
 
-def normal_scores(results: Sequence[Result]) -> Vector:
+def normal_scores(fitness: Sequence[Any]) -> Vector:
     """Fitness -> its rank, as the quantile of a normal distribution; equal ones share their mean rank, [N].
 
     Ranks need no common scale of the rungs, and a network that did not learn at all is no outlier.
     """
-    order = sorted(range(len(results)), key=lambda i: results[i].fitness)
-    quantiles = _quantiles(len(results))
-    found = np.empty(len(results))
+    order = sorted(range(len(fitness)), key=lambda i: fitness[i])
+    quantiles = _quantiles(len(fitness))
+    found = np.empty(len(fitness))
     first = 0
     while first < len(order):
         last = first
-        while last + 1 < len(order) and results[order[last + 1]].fitness == results[order[first]].fitness:
+        while last + 1 < len(order) and fitness[order[last + 1]] == fitness[order[first]]:
             last += 1
         found[order[first : last + 1]] = quantiles[first : last + 1].mean()
         first = last + 1
