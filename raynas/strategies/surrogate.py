@@ -145,7 +145,8 @@ class ModelProposer:
         encoded = [self.features.encode(architecture) for _, architecture in candidates]
         told = self._evidence()
         model = self.model()
-        model.fit(self.features.matrix([r.encoded for r in told]), normal_scores([r.fitness for r in told]), self.numpy_rng)
+        scores = normal_scores([r.fitness for r in told])
+        model.fit(self.features.matrix([r.encoded for r in told]), scores, self.numpy_rng)
         mean, spread = model.predict(self.features.matrix(encoded))
         spread = spread * (1 + self._stale / self.settings.patience)
         draws = mean + spread * self.numpy_rng.standard_normal(len(candidates))
