@@ -13,6 +13,7 @@ from raynas.estimators import Train
 from raynas.objectives import Constraint, Objective
 from raynas.schedulers import Asha
 from raynas.strategies import (
+    AmoebaNet,
     Auto,
     Bananas,
     Controller,
@@ -28,7 +29,6 @@ from raynas.strategies import (
     RegularizedEvolution,
     Reinforce,
     RidgeSearch,
-    amoebanet,
 )
 
 Factory = Callable[..., Any]
@@ -90,7 +90,7 @@ PAPERS: Mapping[str, str] = {
 """Where each space comes from."""
 
 STRATEGIES: Mapping[str, Factory] = {
-    "amoebanet": amoebanet,
+    "amoebanet": AmoebaNet,
     "auto": Auto,
     "bananas": Bananas,
     "controller": Controller,
@@ -147,6 +147,7 @@ _TYPES: Mapping[str, type] = {
         Nsga2,
         RandomSearch,
         RegularizedEvolution,
+        AmoebaNet,
         RidgeSearch,
         Bananas,
         Reinforce,

@@ -1,6 +1,6 @@
 """Search strategies: one paper, one file."""
 
-from raynas.strategies.amoebanet import amoebanet
+from raynas.strategies.amoebanet import AmoebaNet
 from raynas.strategies.auto import Auto
 from raynas.strategies.bananas import Bananas
 from raynas.strategies.controller import Controller
@@ -19,6 +19,7 @@ from raynas.strategies.reinforce import Reinforce
 from raynas.strategies.ridge import RidgeSearch
 
 __all__ = [
+    "AmoebaNet",
     "Auto",
     "Bananas",
     "Controller",
@@ -35,5 +36,4 @@ __all__ = [
     "RegularizedEvolution",
     "Reinforce",
     "RidgeSearch",
-    "amoebanet",
 ]

@@ -7,9 +7,21 @@ it would train a network again.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from raynas.strategies.evolution import at_once_for, size_for
 from raynas.strategies.regularized_evolution import RegularizedEvolution
 
 
-def amoebanet() -> RegularizedEvolution:
-    """P = 100, S = 25."""
-    return RegularizedEvolution(population=100, tournament=25)
+@dataclass(frozen=True)
+class AmoebaNet(RegularizedEvolution):
+    """P = 100, S = 25; see `RegularizedEvolution`."""
+
+    population: int = 100
+    tournament: int = 25
+
+    @classmethod
+    def for_trials(cls, trials: int) -> AmoebaNet:
+        """The paper's sizes from 400 trials on; below that a quarter of the trials, and a quarter of those compete."""
+        population = size_for(trials)
+        return cls(population, population // 4, at_once_for(trials))

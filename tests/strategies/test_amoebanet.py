@@ -2,12 +2,16 @@ from __future__ import annotations
 
 from strategy_contract import StrategyContract
 
-from raynas import RegularizedEvolution, strategies
+from raynas.strategies import AmoebaNet
 
 
 class TestAmoebaNet(StrategyContract):
     def make(self):
-        return strategies.amoebanet()
+        return AmoebaNet()
 
     def test_the_sizes_of_the_paper(self):
-        assert strategies.amoebanet() == RegularizedEvolution(population=100, tournament=25)
+        assert AmoebaNet() == AmoebaNet(population=100, tournament=25)
+
+    def test_a_small_search_is_no_random_search(self):
+        assert AmoebaNet.for_trials(400) == AmoebaNet(100, 25, at_once=50)
+        assert AmoebaNet.for_trials(40) == AmoebaNet(10, 2, at_once=8)

@@ -170,3 +170,16 @@ def test_finds_in_ten_trainings_what_random_search_does_not_find_in_a_hundred():
         best = max(readings, key=lambda reading: (reading.measurement.budget, reading.score))
         found.append(table.truth(best.architecture)["val_accuracy"])
     assert mean(found) > 0.722
+
+
+@pytest.mark.skipif(not TABLE.exists(), reason="the table is not there")
+def test_long_trainings_tell_who_is_trained_next():
+    """NAS-Bench-201, CIFAR-10: by their short trainings alone, the best cell would be far down the list."""
+    table = NasBench201Table(TABLE, "cifar10", (12, 200))
+    found = []
+    for seed in range(4):
+        loop = Loop(table.space, Auto.for_budget(20, table.budgets), [Objective()], seed)
+        readings = list(simulate(loop, Tabular(table), trainings=20))
+        best = max(readings, key=lambda reading: (reading.measurement.budget, reading.score))
+        found.append(table.truth(best.architecture)["val_accuracy"])
+    assert mean(found) > 0.9157  # over 60 seeds 0.9160; 0.9155 without, where not one search found the best cell

@@ -16,7 +16,7 @@ from raynas.spaces.function import as_space
 from raynas.spaces.nasbench201 import OPS
 from raynas.strategies.features import Features
 from raynas.strategies.ridge import RidgeEnsemble
-from raynas.strategies.surrogate import FAILURE, Result, normal_scores
+from raynas.strategies.surrogate import FAILURE, normal_scores
 
 LARGE = spaces.darts()
 
@@ -153,11 +153,7 @@ class TestRidgeEnsemble:
 
 
 def test_normal_scores_are_ranks():
-    def results(*fitness):
-        return [Result(f, number, None, None) for number, f in enumerate(fitness)]
-
-    three = normal_scores(results((1, 0.9), (9, 0.1), (1, -1e9)))
-    np.testing.assert_allclose(three, [0, 0.9674, -0.9674], atol=1e-4)
-    assert normal_scores(results((1, 0.5), (1, 0.5), (1, 0.5))).tolist() == pytest.approx([0, 0, 0])
-    failed, stopped, also_failed = normal_scores(results(FAILURE, (1, -5.0), FAILURE))
+    np.testing.assert_allclose(normal_scores([(1, 0.9), (9, 0.1), (1, -1e9)]), [0, 0.9674, -0.9674], atol=1e-4)
+    assert normal_scores([0.5, 0.5, 0.5]).tolist() == pytest.approx([0, 0, 0])
+    failed, stopped, also_failed = normal_scores([FAILURE, (1, -5.0), FAILURE])
     assert failed == also_failed < stopped
