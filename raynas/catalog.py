@@ -35,6 +35,7 @@ Factory = Callable[..., Any]
 
 SPACES: Mapping[str, Factory] = {
     "amoebanet": spaces.amoebanet,
+    "autoformer": spaces.autoformer,
     "cells": spaces.cells,
     "chain": spaces.chain,
     "conv1d": spaces.conv1d,
@@ -56,13 +57,12 @@ SPACES: Mapping[str, Factory] = {
     "residual": spaces.residual,
     "resnets": spaces.resnets,
     "skip_chain": spaces.skip_chain,
-    "autoformer": spaces.autoformer,
     "transformer": spaces.transformer,
     "vits": spaces.vits,
 }
 PAPERS: Mapping[str, str] = {
-    "autoformer": "Chen et al. 2021, arXiv:2107.00651",
     "amoebanet": "Real et al. 2019, arXiv:1802.01548",
+    "autoformer": "Chen et al. 2021, arXiv:2107.00651",
     "cells": "Liu et al. 2019, arXiv:1806.09055",
     "chain": "Elsken et al. 2019, arXiv:1808.05377",
     "conv1d": "Wang, Yan & Oates 2017, arXiv:1611.06455",
