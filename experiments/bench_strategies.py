@@ -9,6 +9,9 @@ the history; the rates are those of windows of it. Beside raynas' strategies: th
 its own ask and tell, which need not build a graph. Repeats are proposals of a network that had been proposed before,
 as canonical keys tell it, so a training wasted; best is the highest score found.
 
+Last, how many proposals a second all strategies make that have been told the whole history (random architectures and
+their scores): what a search of that length comes to.
+
 Spaces: NAS-Bench-201 (15,625 cells, scored by the table's mean validation accuracy after 200 epochs on CIFAR-10, where
 ../shared/data/nasbench201.parquet is there), the same with a learning rate searched jointly, and the space of DARTS.
 Without the table, and for DARTS, the score is a sum of one number per answer.
@@ -32,6 +35,7 @@ import pyarrow.parquet as pq
 from measuring import show, spread
 
 import raynas as rn
+from raynas import catalog
 from raynas.errors import Exhausted
 from raynas.records import FINISHED, Answers, Choose, Options, Proposal, Space, Strategy, Trial
 from raynas.spaces.decide import mutate, replay, sample
@@ -40,6 +44,7 @@ from raynas.spaces.nasbench201 import to_string
 
 TABLE = Path(__file__).resolve().parents[2] / "shared" / "data" / "nasbench201.parquet"
 WINDOW = 100
+LATE = ("evolution", "genetic", "nsga2", "local", "reinforce", "controller", "ppo", "ridge", "bananas", "optuna")
 Score = Callable[[Answers], float]
 
 
@@ -139,6 +144,25 @@ def contenders(history: int) -> Mapping[str, Callable[[Space, Score], Iterator[t
     }
 
 
+def late(strategy: Strategy, space: Space, score: Score, history: int) -> float:
+    """Proposals a second, over WINDOW of them, of a strategy that was told so many random trials."""
+    proposer, rng = strategy.begin(space, (rn.Objective("score"),), 0), Random(1)
+    for number in range(1, history + 1):
+        architecture = sample(space, rng)
+        proposer.tell(Trial(number, architecture, None, FINISHED, "", (), (score(architecture.answers),)))
+    spent = 0.0
+    for number in range(history + 1, history + WINDOW + 1):
+        began = time.perf_counter()
+        proposal = proposer.ask()
+        spent += time.perf_counter() - began
+        value = score(proposal.architecture.answers)
+        trial = Trial(number, proposal.architecture, proposal.parent, FINISHED, "", (), (value,))
+        began = time.perf_counter()
+        proposer.tell(trial)
+        spent += time.perf_counter() - began
+    return WINDOW / spent
+
+
 def repeats(space: Space, proposed: list[Answers]) -> float:
     """Share of proposals that were no new network, in %."""
     return 100 * (1 - len({replay(space, answers).identity for answers in proposed}) / len(proposed))
@@ -181,6 +205,14 @@ def main(arguments: list[str] | None = None) -> None:
                 for name in rates
             ],
         )
+    show(
+        f"proposals a second with a history of {args.history:,}, on darts",
+        ("strategy", "a second"),
+        [
+            (name, spread([late(catalog.STRATEGIES[name](), rn.spaces.darts(), synthetic, args.history)]))
+            for name in LATE
+        ],
+    )
 
 
 if __name__ == "__main__":
