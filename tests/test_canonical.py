@@ -140,6 +140,27 @@ class TestAgainstIsomorphism:
         assert len({graph.key for graph in all_networks(4)}) == 2071  # the judge says so too, in 20 s
 
 
+class TestAtFullSize:
+    def test_ten_thousand_relabellings(self):
+        rng = Random(0)
+        for seed in range(1000):
+            graph = random_graph(
+                seed, ANYTHING if seed % 2 else ("conv_1", "conv_3", "pool", "sum", "sum"), 4 + seed % 11
+            )
+            assert {relabelled(graph, rng).key for _ in range(10)} == {graph.key}
+
+    def test_five_thousand_pairs_before_the_judge(self):
+        judged = equal = 0
+        for vocabulary in (ANYTHING, (*CONVS, "pool", "sum", "sum"), ("conv_1", "sum"), (*CONVS, "concat", "sum")):
+            for size in (4, 5, 6, 7):
+                graphs = [random_graph(seed, vocabulary, size) for seed in range(1000, 1060)]
+                wrong, pairs, same = disagreements(graphs)
+                assert not wrong
+                judged, equal = judged + pairs, equal + same
+        assert judged >= 5000
+        assert equal >= 100
+
+
 def all_networks(convolutions):
     subsets = [
         [s for n in range(1, size + 1) for s in itertools.combinations(range(size), n)]
