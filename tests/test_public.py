@@ -35,9 +35,9 @@ def test_no_module_hides_a_name():
 def test_the_face_is_frozen():
     assert raynas.__all__ == [
         "Architecture", "Asha", "Auto", "Bananas", "Choose", "Constraint", "Context", "Controller", "External",
-        "FileSearch", "Genetic", "Graph", "GraphBuilder", "Grid", "LargeScaleEvolution", "LocalSearch", "Measurement",
-        "Nsga2", "Objective", "OptunaSearch", "Ppo", "Proposal", "RandomSearch", "RegularizedEvolution", "Reinforce",
-        "RidgeSearch", "Run", "Search", "Train", "Trial", "data", "model", "spaces", "tune",
+        "FileSearch", "Finals", "Genetic", "Graph", "GraphBuilder", "Grid", "LargeScaleEvolution", "LocalSearch",
+        "Measurement", "Nsga2", "Objective", "OptunaSearch", "Ppo", "Proposal", "RandomSearch", "RegularizedEvolution",
+        "Reinforce", "RidgeSearch", "Run", "Search", "Train", "Trial", "data", "model", "spaces", "tune",
     ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from raynas.strategies.bananas import Bananas
 from raynas.strategies.controller import Controller
 from raynas.strategies.external import External
 from raynas.strategies.file_search import FileSearch
+from raynas.strategies.finals import Finals
 from raynas.strategies.genetic import Genetic
 from raynas.strategies.grid import Grid
 from raynas.strategies.large_scale import LargeScaleEvolution
@@ -25,6 +26,7 @@ __all__ = [
     "Controller",
     "External",
     "FileSearch",
+    "Finals",
     "Genetic",
     "Grid",
     "LargeScaleEvolution",
