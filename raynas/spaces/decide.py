@@ -29,7 +29,7 @@ class Countable(Protocol):
 
 
 @runtime_checkable
-class Editable(Protocol):
+class Editable(Space, Protocol):
     """A space with mutations of its own, which take the place of changing one answer (Real et al. 2017)."""
 
     @property
