@@ -159,27 +159,26 @@ def test_bad_settings_are_refused(settings, told):
         Auto(**settings)
 
 
+def found_on_the_table(dataset, trainings, seeds):
+    """What the best cell of each search is worth, on average."""
+    table = NasBench201Table(TABLE, dataset, (12, 200))
+    found = []
+    for seed in range(seeds):
+        loop = Loop(table.space, Auto.for_budget(trainings, table.budgets), [Objective()], seed)
+        readings = list(simulate(loop, Tabular(table), trainings=trainings))
+        best = max(readings, key=lambda reading: (reading.measurement.budget, reading.score))
+        found.append(table.truth(best.architecture)["val_accuracy"])
+    return mean(found)
+
+
 @pytest.mark.skipif(not TABLE.exists(), reason="the table is not there")
 def test_finds_in_ten_trainings_what_random_search_does_not_find_in_a_hundred():
     """NAS-Bench-201, CIFAR-100: random search reaches 71.6 % with a hundred full trainings."""
-    table = NasBench201Table(TABLE, "cifar100", (12, 200))
-    found = []
-    for seed in range(5):
-        loop = Loop(table.space, Auto.for_budget(10, table.budgets), [Objective()], seed)
-        readings = list(simulate(loop, Tabular(table), trainings=10))
-        best = max(readings, key=lambda reading: (reading.measurement.budget, reading.score))
-        found.append(table.truth(best.architecture)["val_accuracy"])
-    assert mean(found) > 0.722
+    assert found_on_the_table("cifar100", trainings=10, seeds=5) > 0.722  # over 200 seeds 0.7325
 
 
 @pytest.mark.skipif(not TABLE.exists(), reason="the table is not there")
 def test_long_trainings_tell_who_is_trained_next():
     """NAS-Bench-201, CIFAR-10: by their short trainings alone, the best cell would be far down the list."""
-    table = NasBench201Table(TABLE, "cifar10", (12, 200))
-    found = []
-    for seed in range(4):
-        loop = Loop(table.space, Auto.for_budget(20, table.budgets), [Objective()], seed)
-        readings = list(simulate(loop, Tabular(table), trainings=20))
-        best = max(readings, key=lambda reading: (reading.measurement.budget, reading.score))
-        found.append(table.truth(best.architecture)["val_accuracy"])
-    assert mean(found) > 0.9157  # over 60 seeds 0.9160; 0.9155 without, where not one search found the best cell
+    # Over 60 seeds 0.9160; by the ranks of short trainings alone 0.9155, and no search found the best cell.
+    assert found_on_the_table("cifar10", trainings=20, seeds=4) > 0.9157
