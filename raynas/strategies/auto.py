@@ -104,7 +104,7 @@ class AutoProposer:
         self.asked = [0] * len(settings.levels)
         self.told: list[dict[int, Trial]] = [{} for _ in settings.levels]  # level -> trial -> what it scored
         self.promoted: set[int] = set()
-        self.running = 0
+        self.running = [0] * len(settings.levels)
         self._level: dict[str, int] = {}  # identity -> the level of its latest training
 
     def ask(self) -> Proposal | None:
@@ -119,11 +119,15 @@ class AutoProposer:
         levels = self.settings.levels
         for level, (_, trials) in enumerate(levels):
             if self.asked[level] < trials:
+                if level and (self.running[level - 1] or self.running[level] >= self._enough(level)):
+                    return (
+                        None  # the best may be among those that run below; who is next is told by those that run here
+                    )
                 proposal = self._promote(level) if level else self._look()
                 if proposal is not None:
                     return self._sent(proposal, level)
-                if level and self.running:
-                    return None
+        if any(self.running) and len(levels) > 1:
+            return None  # what comes after the plan would take the place of what was planned, where budgets are shared
         for level in range(len(levels) - 1, 0, -1):  # more trials than planned: whoever was not promoted yet
             proposal = self._promote(level)
             if proposal is not None:
@@ -131,16 +135,14 @@ class AutoProposer:
         proposal = self._look()
         if proposal is not None:
             return self._sent(proposal, 0)
-        if self.running and len(levels) > 1:
-            return None
         raise Exhausted(self.space.name, len(self._level))
 
     def tell(self, trial: Trial) -> None:
         """A trial that ended without a failure has a score at its level; the search hears of first looks."""
         if trial.status == RUNNING:
             return
-        self.running -= 1
         level = self._level[trial.architecture.identity]
+        self.running[level] -= 1
         if not trial.id:
             self.asked[level] -= 1  # it broke a constraint and took no trial
         if not level:
@@ -150,7 +152,7 @@ class AutoProposer:
 
     def _sent(self, proposal: Proposal, level: int) -> Proposal:
         self.asked[level] += 1
-        self.running += 1
+        self.running[level] += 1
         self._level[proposal.architecture.identity] = level
         return proposal._replace(budget=self.settings.levels[level][0] or math.inf)
 
@@ -162,12 +164,16 @@ class AutoProposer:
             return None
         here = {trial.architecture.identity: trial for trial in self.told[level].values()}
         both = [(t, here[t.architecture.identity]) for t in short if t.architecture.identity in here]
-        if len(both) < max(3, self.settings.levels[level][1] / 3):
+        if len(both) < self._enough(level):
             both = []
         worth = expected(left, short, both, self.search.features)
         best = left[max(range(len(left)), key=lambda i: (worth[i], -left[i].id))]
         self.promoted.add(best.id)
         return Proposal(best.architecture, best.id)
+
+    def _enough(self, level: int) -> int:
+        """So many trainings of a level tell who else should have one."""
+        return max(3, math.ceil(self.settings.levels[level][1] / 3))
 
     def _look(self) -> Proposal | None:
         """An architecture that was never looked at; None: there is none left."""

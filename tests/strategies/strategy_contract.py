@@ -62,8 +62,9 @@ class Session:
 
     def ask(self):
         proposal = self.proposer.ask()
-        self.proposals.append(proposal)
-        self.log.append(None)
+        if proposal is not None:  # it waits for results; such an ask leaves no trace
+            self.proposals.append(proposal)
+            self.log.append(None)
         return proposal
 
     def tell(self, trial):
@@ -191,7 +192,9 @@ class StrategyContract:
         session, running = self.begin(as_space(tuned), 5), []
         for _ in range(60):
             if rng.random() < 0.6 and len(running) < 5:
-                running.append((len(session.proposals) + 1, session.ask()))
+                proposal = session.ask()
+                if proposal is not None:
+                    running.append((len(session.proposals), proposal))
             elif running:
                 number, proposal = running.pop(int(rng.random() * len(running)))
                 session.tell(ended(number, proposal, (FINISHED, STOPPED, FAILED)[number % 3]))

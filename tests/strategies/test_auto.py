@@ -76,9 +76,31 @@ def test_waits_for_the_level_below_and_asks_nothing_twice():
     asked = [proposer.ask() for _ in range(9)]
     assert proposer.ask() is None
     assert proposer.ask() is None
-    reading = Measurement(1, {"val_accuracy": 0.5})
-    proposer.tell(Trial(1, asked[0].architecture, None, STOPPED, "", (reading,), (0.5,)))
-    assert proposer.ask()._replace(parent=None) == asked[0]._replace(budget=3)
+    for number, proposal in enumerate(asked, 1):
+        assert proposer.ask() is None
+        score = 1 / number
+        reading = Measurement(1, {"val_accuracy": score})
+        proposer.tell(Trial(number, proposal.architecture, None, STOPPED, "", (reading,), (score,)))
+    assert proposer.ask() == asked[0]._replace(budget=3, parent=1)
+    assert proposer.ask() == asked[1]._replace(budget=3, parent=2)
+
+
+def test_a_large_level_is_promoted_in_rounds():
+    """Many finalists at once would all be chosen by short trainings alone."""
+    proposer = Auto(((1, 20), (0, 12)), warm=0, search=RidgeSearch(initial=3)).begin(
+        spaces.nasbench201(), (Objective(),), 0
+    )
+
+    def end(number, proposal):
+        reading = Measurement(1, {"val_accuracy": 1 / number})
+        proposer.tell(Trial(number, proposal.architecture, None, STOPPED, "", (reading,), (1 / number,)))
+
+    for number in range(1, 21):
+        end(number, proposer.ask())
+    finalists = [proposer.ask() for _ in range(4)]
+    assert proposer.ask() is None
+    end(21, finalists[0])
+    assert proposer.ask().budget == math.inf
     assert proposer.ask() is None
 
 
