@@ -120,9 +120,7 @@ class AutoProposer:
         for level, (_, trials) in enumerate(levels):
             if self.asked[level] < trials:
                 if level and (self.running[level - 1] or self.running[level] >= self._enough(level)):
-                    return (
-                        None  # the best may be among those that run below; who is next is told by those that run here
-                    )
+                    return None  # the best may be among those that run below; those that run here tell who is next
                 proposal = self._promote(level) if level else self._look()
                 if proposal is not None:
                     return self._sent(proposal, level)
