@@ -9,13 +9,23 @@ from pathlib import Path
 
 import pytest
 
+from raynas.bench import TableSource
+from raynas.estimators.tabular import MissingCell
 from raynas.recipe import load_recipe
+from raynas.spaces.decide import enumerate_space
 
 ROOT = Path(__file__).parents[2]
 EXPERIMENTS = ROOT / "experiments"
 FASHION = ROOT.parent / "shared" / "data" / "fashion-mnist"
 TABLE = ROOT.parent / "shared" / "data" / "nasbench201.parquet"
-SCRIPTS = ["bench_overhead", "bench_startup", "bench_strategies", "bench_training", "nasbench201_table"]
+SCRIPTS = [
+    "bench_overhead",
+    "bench_startup",
+    "bench_strategies",
+    "bench_training",
+    "digits_table",
+    "nasbench201_table",
+]
 RECIPES = ["digits:demo", "digits:full", "fashion_mnist:small", "fashion_mnist:full"]
 
 
@@ -81,3 +91,23 @@ def test_raynas_needs_no_experiment():
             if isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 modules = [node.module]
             assert not {module.partition(".")[0] for module in modules} & names, path
+
+
+def test_a_table_of_ones_own_is_benched(tmp_path, monkeypatch):
+    """Two of its networks, really trained, as `raynas bench` opens them."""
+    monkeypatch.syspath_prepend(EXPERIMENTS)
+    import digits_table
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    networks = list(enumerate_space(digits_table.narrow))
+    rows = [digits_table.row_of(dict(network.answers)) for network in networks[:2]]
+    assert all(0 <= row[f"val{epochs}"] <= 1 for row in rows for epochs in (1, 8))
+    monkeypatch.setenv("DIGITS_TABLE", str(tmp_path / "table.parquet"))
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "table.parquet")
+    table = TableSource(f"{EXPERIMENTS}/digits_table.py:table").open()
+    assert [reading.budget for reading in table.curve(networks[1])] == [1, 8]
+    assert table.truth(networks[1]) == {"val_accuracy": rows[1]["val8"]}
+    with pytest.raises(MissingCell):
+        table.curve(networks[2])
+    sys.modules.pop("digits_table")
