@@ -8,14 +8,12 @@ its cube, and no network is proposed twice. See recurrent.py for the LSTM and po
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-from raynas.errors import ConfigError
 from raynas.objectives import Objectives
 from raynas.records import Space
-from raynas.spaces.checks import check_rate, check_whole
-from raynas.strategies.policy import PolicyProposer, Rewards
+from raynas.spaces.checks import check_whole
+from raynas.strategies.policy import PolicyProposer, Rewards, check_policy
 
 
 @dataclass(frozen=True)
@@ -59,18 +57,3 @@ class Controller:
         policy = RecurrentPolicy(self.hidden, self.layers, learning, seed)
         rewards = Rewards(self.decay, self.clip)
         return PolicyProposer(policy, rewards, space, seed, batch=self.batch, failure=self.failure)
-
-
-def check_policy(settings: object, *positive: str) -> None:
-    """Checks the settings that searches by reinforcement learning share.
-
-    Raises:
-        ConfigError: one is out of its range.
-    """
-    check_rate(settings, "decay")
-    for name in positive:
-        if not 0 < getattr(settings, name) < math.inf:
-            raise ConfigError(f"{name} must be positive, but got {getattr(settings, name)}")
-    for name in ("entropy", "failure"):
-        if not 0 <= getattr(settings, name) < math.inf:
-            raise ConfigError(f"{name} must be at least 0, but got {getattr(settings, name)}")

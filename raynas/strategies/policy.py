@@ -15,9 +15,11 @@ from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple, Protocol, cast
 
+from raynas.errors import ConfigError
 from raynas.ops import Scalar
 from raynas.records import FAILED, RUNNING, Architecture, Domain, Integer, Options, Proposal, Real, Space, Trial
 from raynas.spaces.asking import Answering
+from raynas.spaces.checks import check_rate
 from raynas.spaces.domains import size_of
 from raynas.strategies.fresh import Fresh
 
@@ -297,3 +299,18 @@ def decisions_of(architecture: Architecture) -> tuple[Decision, ...]:
     """The decisions that give an architecture."""
     answers, questions = architecture.answers, architecture.questions
     return tuple([Decision(a, d, index_of(d, answers[a])) for a, d in questions.items() if bins_of(d) > 1])
+
+
+def check_policy(settings: object, *positive: str) -> None:
+    """Checks the settings that searches by reinforcement learning share.
+
+    Raises:
+        ConfigError: one is out of its range.
+    """
+    check_rate(settings, "decay")
+    for name in positive:
+        if not 0 < getattr(settings, name) < math.inf:
+            raise ConfigError(f"{name} must be positive, but got {getattr(settings, name)}")
+    for name in ("entropy", "failure"):
+        if not 0 <= getattr(settings, name) < math.inf:
+            raise ConfigError(f"{name} must be at least 0, but got {getattr(settings, name)}")

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from raynas.objectives import Objectives
 from raynas.records import Space
 from raynas.spaces.checks import check_whole
-from raynas.strategies.controller import check_policy
-from raynas.strategies.policy import PolicyProposer, Rewards
+from raynas.strategies.policy import PolicyProposer, Rewards, check_policy
 
 
 @dataclass(frozen=True)

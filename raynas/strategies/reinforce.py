@@ -22,8 +22,7 @@ from numpy.typing import NDArray
 from raynas.errors import ConfigError
 from raynas.objectives import Objectives
 from raynas.records import Domain, Space
-from raynas.spaces.checks import check_rate
-from raynas.strategies.policy import TRUST, Experience, PolicyProposer, Rewards, bins_of, pick
+from raynas.strategies.policy import TRUST, Experience, PolicyProposer, Rewards, bins_of, check_policy, pick
 
 
 @dataclass(frozen=True)
@@ -49,12 +48,9 @@ class Reinforce:
     repeats: bool = False
 
     def __post_init__(self) -> None:
-        check_rate(self, "decay")
-        if not 0 < self.learning_rate < math.inf:
-            raise ConfigError(f"learning_rate must be positive, but got {self.learning_rate}")
-        for name in ("entropy", "clip", "failure"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ConfigError(f"{name} must be at least 0, but got {getattr(self, name)}")
+        check_policy(self, "learning_rate")
+        if not 0 <= self.clip < math.inf:
+            raise ConfigError(f"clip must be at least 0, but got {self.clip}")
 
     @classmethod
     def published(cls, learning_rate: float = 0.01) -> Reinforce:
