@@ -19,6 +19,7 @@ import argparse
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -26,6 +27,8 @@ from random import Random
 from typing import Any
 
 from measuring import apart, show, told
+from rich.console import Console
+from rich.progress import track
 
 from raynas import catalog, spaces
 from raynas.cost import cost_of_plan
@@ -70,51 +73,52 @@ def drawn(space: Space, rng: Random, number: int) -> Iterator[Architecture]:
         before = architecture
 
 
-def check(name: str, architectures: int, networks: int) -> dict[str, Any]:
-    """Everything but the speed, of one space."""
+PARTS = 20
+"""Each space is checked in so many parts, each from a seed of its own, so that progress shows and workers stay busy."""
+
+
+def check(name: str, part: int, architectures: int, networks: int) -> Counter[str]:
+    """A part of everything but the speed, of one space; what went wrong is counted under its own words."""
+    import torch
+
+    torch.set_num_threads(1)
+    space, rng = catalog.SPACES[name](), Random(part)
+    found: Counter[str] = Counter()
+    for index, architecture in enumerate(drawn(space, rng, architectures)):
+        found["total"] += 1
+        try:
+            plan(architecture.graph, TASK)
+        except Exception as error:  # noqa: BLE001 - whatever breaks is what is looked for
+            found[f"{type(error).__name__}: {error} of {json.dumps(dict(architecture.answers))}"] += 1
+            continue
+        found["fit"] += 1
+        if index % 7 == 0:  # the random ones
+            found["compared"] += 1
+            again = spaces.from_json(space, json.loads(json.dumps(architecture.to_json())))
+            moved = relabelled(architecture.graph, rng).key
+            found["same"] += again == architecture and again.key == architecture.key == moved
+    for _ in range(networks):
+        found["exact"] += trains_as_predicted(spaces.sample(space, rng).graph)
+    return found
+
+
+def trains_as_predicted(graph: Graph) -> bool:
+    """Whether a network has the parameters and multiply-adds that were predicted, and trains a step."""
     import torch
     from torch import nn
 
     from raynas.nn import build
 
-    torch.set_num_threads(1)
-    space, rng = catalog.SPACES[name](), Random(0)
-    fit = same = compared = exact = total = 0
-    wrong: list[str] = []
-    for architecture in drawn(space, rng, architectures):
-        total += 1
-        try:
-            plan(architecture.graph, TASK)
-        except Exception as error:  # noqa: BLE001 - whatever breaks is what is looked for
-            wrong.append(f"{type(error).__name__}: {error} of {json.dumps(dict(architecture.answers))}")
-            continue
-        fit += 1
-        if total % 7 == 1:  # the random ones
-            compared += 1
-            again = spaces.from_json(space, json.loads(json.dumps(architecture.to_json())))
-            moved = relabelled(architecture.graph, rng).key
-            same += again == architecture and again.key == architecture.key == moved
-    for _ in range(networks):
-        graph = spaces.sample(space, rng).graph
-        network = build(graph, TASK)
-        predicted = cost_of_plan(network.plan)
-        counted = multiply_adds(network)
-        answered = network.train()(torch.randn(2, *TASK.input_shape))
-        logits = answered[0] if isinstance(answered, tuple) else answered
-        nn.functional.cross_entropy(logits, torch.tensor([0, 1])).backward()
-        gradients = [p.grad for p in network.parameters() if p.grad is not None]
-        trained = bool(gradients) and all(bool(torch.isfinite(g).all()) for g in gradients)
-        params = sum(p.numel() for p in network.parameters() if p.requires_grad)
-        exact += trained and (params, counted) == (predicted.params, predicted.flops)
-    return {
-        "name": name,
-        "total": total,
-        "fit": fit,
-        "same": same,
-        "compared": compared,
-        "exact": exact,
-        "wrong": wrong[:3],
-    }
+    network = build(graph, TASK)
+    predicted = cost_of_plan(network.plan)
+    counted = multiply_adds(network)
+    answered = network.train()(torch.randn(2, *TASK.input_shape))
+    logits = answered[0] if isinstance(answered, tuple) else answered
+    nn.functional.cross_entropy(logits, torch.tensor([0, 1])).backward()
+    gradients = [p.grad for p in network.parameters() if p.grad is not None]
+    trained = bool(gradients) and all(bool(torch.isfinite(g).all()) for g in gradients)
+    params = sum(p.numel() for p in network.parameters() if p.requires_grad)
+    return trained and (params, counted) == (predicted.params, predicted.flops)
 
 
 def multiply_adds(network: Any) -> int:
@@ -184,24 +188,35 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stdout.write(json.dumps(speed(args.speed)) + "\n")
         return
     rates = {name: apart(__file__, "--speed", name) for name in args.spaces}
+    parts = min(PARTS, args.architectures)
     rows, wrong = [], []
     with ProcessPoolExecutor(args.workers) as pool:
-        jobs = [pool.submit(check, name, args.architectures, args.networks) for name in args.spaces]
-        for job in jobs:
-            found = job.result()
-            name, total = found["name"], found["total"]
-            print(f"{name}: done", file=sys.stderr, flush=True)
+        jobs = {
+            name: [pool.submit(check, name, part, *shares(part, parts, args)) for part in range(parts)]
+            for name in args.spaces
+        }
+        for name, checks in jobs.items():
+            found: Counter[str] = Counter()
+            for job in track(checks, name, console=Console(stderr=True), transient=True):
+                found += job.result()
+            total = found.pop("total")
+            of = {"fit": total, "same": found.pop("compared"), "exact": args.networks}
+            told_shares = [f"{100 * found.pop(what, 0) / number:.4g} %" for what, number in of.items()]
             rate = f"{told(rates[name]['sample'])} / {told(rates[name]['mutate'])}"
-            of = {"fit": total, "same": found["compared"], "exact": args.networks}
-            shares = [f"{100 * found[what] / number:.4g} %" for what, number in of.items()]
-            rows.append((name, _size(name), total, *shares, rate))
-            wrong += [f"{name}: {told_wrong}" for told_wrong in found["wrong"]]
+            rows.append((name, _size(name), total, *told_shares, rate))
+            print(" | ".join(str(cell) for cell in rows[-1]), file=sys.stderr, flush=True)
+            wrong += [f"{name}: {trouble}" for trouble in list(found)[:3]]
     show(
         "search spaces",
         ("space", "size", "architectures", "fit", "same", f"exact of {args.networks}", "a second, sampled / mutated"),
         rows,
         "\n".join(wrong) or "Nothing failed.",
     )
+
+
+def shares(part: int, parts: int, args: argparse.Namespace) -> tuple[int, int]:
+    """How many architectures and networks are checked in a part."""
+    return tuple(n * (part + 1) // parts - n * part // parts for n in (args.architectures, args.networks))  # type: ignore[return-value]
 
 
 def _size(name: str) -> str:
