@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "raynas"
 
 LAYERS = [
-    {"errors", "seeds"},
+    {"errors", "seeds", "files"},
     {"machine"},
     {"layers"},
     {"ops"},

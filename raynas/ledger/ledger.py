@@ -19,112 +19,56 @@ import time
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
-from raynas.errors import ConfigError, RaynasError, StateError, StorageError
+from raynas.errors import ConfigError, StateError, StorageError
 from raynas.graph import Graph
-from raynas.ops import Scalar
-from raynas.records import RUNNING, Architecture, Measurement
-
-VERSION = 1
-"""Of the format; a file of a newer one is refused by name."""
-
-FILE, LOCK = "ledger.sqlite", "ledger.lock"
-
-_DISK = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_BUSY")
-"""Errors that tell of a disk and not of a damaged file."""
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS events (
-    seq INTEGER PRIMARY KEY, time REAL NOT NULL, kind TEXT NOT NULL, trial INTEGER, body TEXT NOT NULL,
-    crc INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS parts (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
-"""
-
-
-class Event(NamedTuple):
-    """One record.
-
-    Attributes:
-        time: seconds since the epoch.
-        kind: see the module's list.
-        trial: id of the trial, if it concerns one.
-        body: a JSON object.
-    """
-
-    time: float
-    kind: str
-    trial: int | None
-    body: dict[str, Any]
-
-
-@dataclass
-class Recorded:
-    """What the ledger says of one trial.
-
-    Attributes:
-        id, key, answers, parent: as asked.
-        status, reason: how it stands.
-        measurements: by rising budget.
-        scores: as of the last measurement, oriented so that more is better; None for a failed trial.
-        asked_at, ended_at: seconds since the epoch; `ended_at` None while it runs.
-    """
-
-    id: int
-    key: str
-    answers: dict[str, Scalar]
-    parent: int | None
-    asked_at: float
-    status: str = RUNNING
-    reason: str = ""
-    measurements: list[Measurement] = field(default_factory=list)
-    scores: tuple[float, ...] | None = None
-    ended_at: float | None = None
-
-    @property
-    def budget(self) -> float:
-        """Epochs spent."""
-        return self.measurements[-1].budget if self.measurements else 0.0
-
-    @property
-    def metrics(self) -> Mapping[str, float]:
-        """The last measurement's metrics."""
-        return self.measurements[-1].metrics if self.measurements else {}
-
-    @property
-    def score(self) -> float | None:
-        """The first objective's value, oriented so that more is better."""
-        return self.scores[0] if self.scores else None
+from raynas.ledger.database import FILE, LOCK, Counter, counted, locked, open_database, owner, trouble
+from raynas.ledger.events import Event, Recorded, checksum, measurement_of
+from raynas.ledger.recovery import recover
+from raynas.records import Architecture, Measurement
 
 
 class Ledger:
-    """An open ledger. Use `write` or `read`."""
+    """An open ledger. Use `write` or `read`.
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, lock: IO[str] | None) -> None:
+    Attributes:
+        path: of the database.
+        recovery: what was lost where the ledger was damaged, in one sentence for the person; else empty.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, lock: IO[str] | None, recovery: str = "") -> None:
         self.path = path
+        self.recovery = recovery
         self._db = connection
         self._lock = lock
         self._parts: set[str] = set()
+        self._last: int | None = None
+        self._counter = Counter(path.parent) if lock else None
+        self._least = 0 if lock else counted(path.parent)
 
     @classmethod
     def write(cls, folder: Path) -> Ledger:
         """Opens a folder's ledger as its one writer; makes it where there is none.
 
+        Of a damaged one, the longest part that is whole is kept, the damaged files stay beside it, and `recovery` says
+        what was dropped.
+
         Raises:
             ConfigError: another process is writing to it.
-            StateError: it is damaged, or of a newer format.
+            StateError: nothing of it can be read, or it is of a newer format.
         """
         lock = (folder / LOCK).open("a+")
         try:
-            if not _locked(lock, fcntl.LOCK_EX):
-                raise ConfigError(f"run {folder} is being written by {_owner(lock)}; wait for it or stop it first")
+            if not locked(lock, fcntl.LOCK_EX):
+                raise ConfigError(f"run {folder} is being written by {owner(lock)}; wait for it or stop it first")
             lock.truncate(0)
             lock.write(f"process {os.getpid()} on {socket.gethostname()}")
             lock.flush()
-            return cls(_open(folder / FILE, "rwc"), folder / FILE, lock)
+            recovery = recover(folder)
+            return cls(open_database(folder / FILE, "rwc"), folder / FILE, lock, recovery)
         except BaseException:
             lock.close()
             raise
@@ -140,7 +84,7 @@ class Ledger:
         path = folder / FILE
         if not path.is_file():
             raise ConfigError(f"{folder} is no run: it has no {FILE}")
-        return cls(_open(path, "rw"), path, None)
+        return cls(open_database(path, "rw"), path, None)
 
     @staticmethod
     def writer(folder: Path) -> str | None:
@@ -148,7 +92,7 @@ class Ledger:
         if not (folder / LOCK).is_file():
             return None
         with (folder / LOCK).open() as lock:
-            return None if _locked(lock, fcntl.LOCK_SH) else _owner(lock)
+            return None if locked(lock, fcntl.LOCK_SH) else owner(lock)
 
     def append(
         self, kind: str, trial: int | None = None, body: Mapping[str, Any] | None = None, *, commit: bool = True
@@ -162,10 +106,10 @@ class Ledger:
         now = time.time()
         with self._naming_trouble():
             self._begin()
-            self._db.execute(
+            self._last = self._db.execute(
                 "INSERT INTO events (time, kind, trial, body, crc) VALUES (?, ?, ?, ?, ?)",
-                (now, kind, trial, text, _crc(now, kind, trial, text)),
-            )
+                (now, kind, trial, text, checksum(now, kind, trial, text)),
+            ).lastrowid
         if commit:
             self.flush()
 
@@ -188,6 +132,12 @@ class Ledger:
         """Records how a trial ended; durable when this returns."""
         self.append("ended", trial, {"status": status, "reason": reason} if reason else {"status": status})
 
+    def keep(self, graph: Graph) -> None:
+        """Stores a graph that may be missing after a recovery; durable with the next record."""
+        with self._naming_trouble():
+            self._begin()
+            self._store(graph)
+
     def flush(self) -> None:
         """Makes everything recorded durable.
 
@@ -197,6 +147,8 @@ class Ledger:
         if self._db.in_transaction:
             with self._naming_trouble():
                 self._db.execute("COMMIT")
+                if self._counter and self._last:
+                    self._counter.tell(self._last)
 
     def close(self) -> None:
         """Flushes and lets the lock go."""
@@ -204,6 +156,8 @@ class Ledger:
             self.flush()
         finally:
             self._db.close()
+            if self._counter:
+                self._counter.close()
             if self._lock:
                 self._lock.close()
 
@@ -220,6 +174,11 @@ class Ledger:
                 if seq != expected:
                     raise StateError(f"{self.path}: record {expected} is missing")
                 yield self._event(*row)
+        if expected < self._least:
+            raise StateError(
+                f"{self.path} is damaged: it had {self._least} records, but {expected} can be read; "
+                "`raynas resume` keeps those"
+            )
 
     def trials(self) -> list[Recorded]:
         """All trials, by id."""
@@ -254,7 +213,7 @@ class Ledger:
             return Graph.from_json(self._resolve(self._event(*row).body["graph"]))
 
     def _event(self, when: float, kind: str, trial: int | None, text: str, crc: int) -> Event:
-        if crc != _crc(when, kind, trial, text):
+        if crc != checksum(when, kind, trial, text):
             raise StateError(f"{self.path}: a record of {f'trial {trial}' if trial else 'a session'} is damaged")
         return Event(when, kind, trial, json.loads(text))
 
@@ -267,7 +226,9 @@ class Ledger:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            raise _trouble(self.path, error) from error
+            raise trouble(self.path, error) from error
+        except OSError as error:
+            raise StorageError(str(self.path.parent), str(error)) from error
 
     def _store(self, graph: Graph) -> dict[str, Any]:
         """Stores the nodes of a graph and its motifs, each list once, and tells where they are."""
@@ -292,51 +253,3 @@ class Ledger:
             raise StateError(f"{self.path}: graph part {told['nodes']} is damaged or missing")
         motifs = {name: self._resolve(motif) for name, motif in told.get("motifs", {}).items()}
         return {"nodes": json.loads(text), "output": told["output"], "motifs": motifs}
-
-
-def measurement_of(body: Mapping[str, Any]) -> Measurement:
-    """The reading that a `measured` event tells."""
-    metrics = {name: math.nan if value is None else value for name, value in body["metrics"].items()}
-    return Measurement(body["budget"], metrics)
-
-
-def _crc(when: float, kind: str, trial: int | None, text: str) -> int:
-    return zlib.crc32(f"{when!r}\x1f{kind}\x1f{trial}\x1f{text}".encode())
-
-
-def _open(path: Path, mode: str) -> sqlite3.Connection:
-    connection = None
-    try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None)
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > VERSION:
-            raise StateError(f"{path} has format {version}; this raynas reads up to {VERSION}: upgrade raynas")
-        if mode == "rwc":
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version={VERSION}; COMMIT;")
-    except (sqlite3.DatabaseError, StateError) as error:
-        if connection is not None:
-            connection.close()
-        raise error if isinstance(error, StateError) else _trouble(path, error) from error
-    return connection
-
-
-def _trouble(path: Path, error: sqlite3.DatabaseError) -> RaynasError:
-    if getattr(error, "sqlite_errorname", "").startswith(_DISK):
-        return StorageError(str(path.parent), str(error))
-    return StateError(f"{path} is damaged: {error}")
-
-
-def _locked(lock: IO[str], how: int) -> bool:
-    """Whether the lock could be taken. The kernel frees the lock of a process that died."""
-    try:
-        fcntl.flock(lock, how | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-def _owner(lock: IO[str]) -> str:
-    lock.seek(0)
-    return lock.read().strip() or "another process"
