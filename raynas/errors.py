@@ -22,6 +22,10 @@ import difflib
 from collections.abc import Iterable
 
 
+class RaynasWarning(UserWarning):
+    """What a person should know of a trial; `warnings.warn` it in an estimator, and the search shows and records it."""
+
+
 class RaynasError(Exception):
     """Base of all deliberate errors; `exit_code` is what the command line answers with."""
 
@@ -106,12 +110,17 @@ class AllTrialsFailed(RaynasError):
 
     exit_code = 5
 
-    def __init__(self, failures: int, reason: str, how: str = "in a row failed alike") -> None:
-        super().__init__(failures, reason, how)
+    def __init__(self, failures: int, reason: str, how: str = "in a row failed alike", traceback: str = "") -> None:
+        super().__init__(failures, reason, how, traceback)
 
     def __str__(self) -> str:
-        failures, reason, how = self.args
+        failures, reason, how, _ = self.args
         return f"{failures} trials {how}: {reason}"
+
+    @property
+    def traceback(self) -> str:
+        """Where the last of them failed; empty where nobody knows."""
+        return str(self.args[3])
 
 
 class Interrupted(RaynasError):

@@ -24,9 +24,12 @@ from raynas.errors import (
     PluginError,
     RaynasError,
     StateError,
+    StorageError,
 )
+from raynas.files import DISK_FULL
 from raynas.ledger import Event, Ledger, measurement_of
 from raynas.objectives import Constraint, Objective, scores
+from raynas.outcome import Outcome
 from raynas.plan import Task
 from raynas.records import (
     FAILED,
@@ -40,6 +43,7 @@ from raynas.records import (
     Space,
     Strategy,
     Trial,
+    plain,
     usable,
 )
 from raynas.seeds import seed_for
@@ -128,8 +132,10 @@ class Loop:
         """
         if self.failure:
             return None
-        if self._again:
-            return self._again.pop(0)
+        while self._again:
+            trial = self.running.get(self._again.pop(0).id)
+            if trial:  # a worker's outcome may have concluded it meanwhile
+                return trial
         if self.exhausted or len(self.trials) >= self.limit:
             return None
         try:
@@ -152,7 +158,7 @@ class Loop:
     def measure(self, trial_id: int, measurement: Measurement) -> bool:
         """Records a reading and says whether the trial goes on. A reading that is known already changes nothing."""
         trial = self.running[trial_id]
-        measurement = _plain(measurement)
+        measurement = plain(measurement)
         if measurement.budget <= trial.budget:
             return measurement.budget < trial.budget or trial_id not in self._stopping
         if math.isnan(measurement.budget):
@@ -163,23 +169,42 @@ class Loop:
         self._heard("measured", self.running[trial_id])
         return go_on
 
-    def end(self, trial_id: int, reason: str = "", *, stopped: bool = False) -> Trial:
+    def end(self, trial_id: int, reason: str = "", *, stopped: bool = False, traceback: str = "") -> Trial:
         """Records that a trial ended.
 
         Args:
             trial_id: which.
             reason: why it failed; empty: it did not.
             stopped: it was stopped before its full budget.
+            traceback: where it failed.
         """
         trial = self.running[trial_id]
         if not reason and trial.scores is None:
             reason = self._unusable(trial)
         status = FAILED if reason else STOPPED if stopped else FINISHED
-        self._record(lambda ledger: ledger.ended(trial_id, status, reason))
+        self._record(lambda ledger: ledger.ended(trial_id, status, reason, traceback))
         trial = self._ended(trial_id, status, reason)
         self._heard("ended", trial)
-        self._count_alike(reason)
+        self._count_alike(reason, traceback)
         return trial
+
+    def conclude(self, trial_id: int, outcome: Outcome) -> Trial:
+        """Records what a worker says at the end of a trial: the readings that are not known yet, and how it ended."""
+        go_on = True
+        for measurement in outcome.measurements:
+            go_on = self.measure(trial_id, measurement)
+            if not go_on:
+                break
+        stopped = not go_on and not outcome.full
+        return self.end(trial_id, outcome.reason, stopped=stopped, traceback=outcome.traceback)
+
+    def note(self, text: str, trial_id: int | None = None) -> None:
+        """Records what a person should know."""
+        self._record(lambda ledger: ledger.append("noted", trial_id, {"text": text}))
+
+    def fail(self, error: RaynasError) -> None:
+        """Ends the search; trials that run stay unfinished. The first error counts."""
+        self.failure = self.failure or error
 
     def replay(self, events: Iterable[Event], *, reissue: bool = True) -> None:
         """Brings a fresh loop to the state that events record.
@@ -310,12 +335,12 @@ class Loop:
             self.proposer.tell(trial)
         return trial
 
-    def _count_alike(self, reason: str) -> None:
+    def _count_alike(self, reason: str, traceback: str) -> None:
         count, last = self._alike
         kind = re.sub(r"\d+", "#", reason)  # "epoch 3" or "24 MiB" make no other failure
         self._alike = (count + 1 if kind == last else 1, kind)
         if reason and self._alike[0] >= ALIKE and not self.failure:
-            self.failure = AllTrialsFailed(self._alike[0], reason)
+            self.failure = AllTrialsFailed(self._alike[0], reason, traceback=traceback)
 
     def _unusable(self, trial: Trial) -> str:
         metrics: Mapping[str, object] = trial.metrics
@@ -349,25 +374,19 @@ class Loop:
             raise
         except RaynasError as error:
             self.failure = self.failure or error
+        except OSError as error:
+            full = error.errno in DISK_FULL
+            folder = str(error.filename or ".")
+            self.failure = self.failure or (StorageError(folder, str(error)) if full else _blame(plugin, error))
         except Exception as error:  # noqa: BLE001 - whatever it is, it must neither lose the record nor go unnamed
-            blame = PluginError(_name(plugin), f"{type(error).__name__}: {error}")
-            blame.__cause__ = error
-            self.failure = self.failure or blame
+            self.failure = self.failure or _blame(plugin, error)
+
+
+def _blame(plugin: object, error: Exception) -> PluginError:
+    blame = PluginError(_name(plugin), f"{type(error).__name__}: {error}")
+    blame.__cause__ = error
+    return blame
 
 
 def _name(plugin: object) -> str:
     return str(getattr(plugin, "__qualname__", type(plugin).__name__))
-
-
-def _plain(measurement: Measurement) -> Measurement:
-    """Plain finite numbers, and NaN for whatever is none: JSON holds them, and a replay reads the same."""
-    return Measurement(_number(measurement.budget), {str(k): _number(v) for k, v in measurement.metrics.items()})
-
-
-def _number(value: Any) -> float:
-    """Takes NumPy's and torch's scalars for numbers, but not text, None, booleans, lists and infinities."""
-    try:
-        number = math.nan if isinstance(value, str | bytes | bool) else float(value)
-    except (TypeError, ValueError, OverflowError, RuntimeError):
-        return math.nan
-    return number if math.isfinite(number) else math.nan

@@ -333,3 +333,17 @@ class Delivers(Protocol):
 def usable(value: object) -> bool:
     """Whether a metric's value is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def plain(measurement: Measurement) -> Measurement:
+    """Plain finite numbers, and NaN for whatever is none: JSON holds them, and a replay reads the same."""
+    return Measurement(_number(measurement.budget), {str(k): _number(v) for k, v in measurement.metrics.items()})
+
+
+def _number(value: Any) -> float:
+    """Takes NumPy's and torch's scalars for numbers, but not text, None, booleans, lists and infinities."""
+    try:
+        number = math.nan if isinstance(value, str | bytes | bool) else float(value)
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        return math.nan
+    return number if math.isfinite(number) else math.nan

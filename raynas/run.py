@@ -81,6 +81,29 @@ class Best:
         return open_model(self.folder, space)
 
 
+def read_settings(folder: Path) -> dict[str, Any]:
+    """What a run recorded of its choices, from `search.json`.
+
+    Raises:
+        ConfigError: the folder is no run.
+        StateError: the file is damaged.
+    """
+    path = folder / SEARCH
+    if not path.is_file():
+        raise ConfigError(f"{folder} is no run: it has no {SEARCH}")
+    try:
+        settings = json.loads(path.read_text())
+        search = settings["search"]
+        for objective in search["objectives"]:
+            Objective(objective["metric"], objective["maximise"])
+        for constraint in search["constraints"]:
+            Constraint(constraint["metric"], constraint["comparison"], constraint["bound"])
+        str(settings["names"]["space"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise StateError(f"{path} is damaged: {type(error).__name__}: {error}") from error
+    return dict(settings)
+
+
 class Run:
     """A run.
 
@@ -94,16 +117,10 @@ class Run:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        path = self.folder / SEARCH
-        if not path.is_file():
-            raise ConfigError(f"{self.folder} is no run: it has no {SEARCH}")
-        try:
-            self.settings: dict[str, Any] = json.loads(path.read_text())
-            search = self.settings["search"]
-            self.objectives = [Objective(o["metric"], o["maximise"]) for o in search["objectives"]]
-            self.constraints = [Constraint(c["metric"], c["comparison"], c["bound"]) for c in search["constraints"]]
-        except (ValueError, KeyError, TypeError) as error:
-            raise StateError(f"{path} is damaged: {type(error).__name__}: {error}") from error
+        self.settings = read_settings(self.folder)
+        search = self.settings["search"]
+        self.objectives = [Objective(o["metric"], o["maximise"]) for o in search["objectives"]]
+        self.constraints = [Constraint(c["metric"], c["comparison"], c["bound"]) for c in search["constraints"]]
         self._read()
 
     def _read(self) -> None:

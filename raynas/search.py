@@ -14,25 +14,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from random import Random
 from typing import Any
 
 from raynas import catalog
-from raynas.checkpoints import Keeper
-from raynas.cost import STATIC_METRICS
+from raynas.checkpoints import DiskLimit, Keeper
 from raynas.display import Display
-from raynas.errors import AllTrialsFailed, ConfigError, Interrupted, StateError, unknown
+from raynas.errors import AllTrialsFailed, ConfigError, Interrupted, StateError
 from raynas.estimators import Train
+from raynas.files import write_whole
 from raynas.graph import Graph
 from raynas.ledger import Ledger, Recorded
 from raynas.loop import Listener, Loop
-from raynas.machine import check_address, check_writable, count_gpus
 from raynas.objectives import Constraint, Objective
+from raynas.outcome import Outcome
 from raynas.records import (
     FAILED,
     RUNNING,
     Advises,
-    Checked,
     Choose,
     Delivers,
     Estimator,
@@ -43,11 +41,12 @@ from raynas.records import (
     usable,
 )
 from raynas.report.tensorboard import TensorBoardWriter
-from raynas.run import BEST, CHECKPOINTS, RESULT, SEARCH, Run, best_of
+from raynas.run import BEST, CHECKPOINTS, RESULT, SEARCH, Run, best_of, read_settings
 from raynas.schedulers import Asha
+from raynas.search_checks import check_search
 from raynas.seeds import seed_for
 from raynas.spaces import Cells
-from raynas.spaces.decide import replay, sample
+from raynas.spaces.decide import replay
 from raynas.spaces.function import as_space
 from raynas.strategies import Auto
 
@@ -71,6 +70,10 @@ class Search:
         concurrency: trials at once; None: as many as the CPUs and GPUs allow.
         cpus_per_trial: CPUs of a trial; its torch threads follow.
         gpus_per_trial: GPUs of a trial, may be a fraction.
+        epoch_timeout_s: a trial fails when it gives no reading for so many seconds; None: no limit.
+        trial_timeout_s: a trial fails when one worker works on it for more seconds; None: no limit.
+        memory_gb_per_trial: a trial fails when its worker's resident memory exceeds so many GiB; None: no limit.
+        disk_gb: the search stops when its folder holds more than so many GiB; None: no limit.
         hours: the search stops after so many, to be resumed or not; None: no limit.
         address: of a Ray cluster to join; None: Ray starts here.
         storage: folder that holds runs.
@@ -89,6 +92,10 @@ class Search:
     concurrency: int | None = None
     cpus_per_trial: float = 1.0
     gpus_per_trial: float = 0.0
+    epoch_timeout_s: float | None = None
+    trial_timeout_s: float | None = None
+    memory_gb_per_trial: float | None = None
+    disk_gb: float | None = None
     hours: float | None = None
     address: str | None = None
     storage: str = "runs"
@@ -111,70 +118,7 @@ class Search:
         Raises:
             ConfigError: a choice cannot work; one line with the setting, its value and the fix.
         """
-        space = as_space(self.space)
-        self._check_types()
-        _at_least("trials", self.trials, 1)
-        if self.concurrency is not None:
-            _at_least("concurrency", self.concurrency, 1)
-        if not 0 < self.cpus_per_trial < 1e6:
-            raise ConfigError(f"cpus_per_trial must be above 0, but got {self.cpus_per_trial}")
-        if not 0 <= self.gpus_per_trial < 1e6 or (self.gpus_per_trial > 1 and self.gpus_per_trial % 1):
-            raise ConfigError(
-                f"gpus_per_trial must be 0, a fraction of one GPU or a whole number, but got {self.gpus_per_trial}"
-            )
-        if self.hours is not None and not self.hours > 0:
-            raise ConfigError(f"hours must be above 0, but got {self.hours}")
-        known = {*self.estimator.metrics, *STATIC_METRICS}
-        if not self.objectives:
-            raise ConfigError("a search needs at least one objective, e.g. val_accuracy:max")
-        for kind, metrics in (
-            ("objective", [o.metric for o in self.objectives]),
-            ("constraint", [c.metric for c in self.constraints]),
-        ):
-            for metric in metrics:
-                if metric not in known:
-                    raise unknown(f"metric of {kind}", metric, known)
-        self.estimator.check()
-        if isinstance(self.strategy, Checked):
-            self.strategy.check(space, tuple(self.objectives), self.trials)
-        if self.scheduler and self.scheduler.rungs[-1] > self.estimator.budget:
-            raise ConfigError(
-                f"the last rung is at {self.scheduler.rungs[-1]:g} epochs, but a trial trains for "
-                f"{self.estimator.budget:g}: lower the rungs or raise the epochs"
-            )
-        if self.address:
-            check_address(self.address)
-        else:
-            self._check_machine()
-        probe = sample(space, Random(self.seed))
-        if isinstance(self.estimator, Train):
-            self.estimator.with_hyperparameters(probe).check()
-        _check_name(self.name)
-        check_writable(Path(self.storage))
-
-    def _check_types(self) -> None:
-        for name, kind in (("estimator", Estimator), ("strategy", Strategy), ("scheduler", Scheduler)):
-            value = getattr(self, name)
-            if (value is None and name == "scheduler") or (isinstance(value, kind) and not isinstance(value, type)):
-                continue
-            raise ConfigError(f"{name} must be an object like raynas' own, not a name or a class, but got {value!r}")
-        for name in ("trials", "seed"):
-            if type(getattr(self, name)) is not int:
-                raise ConfigError(f"{name} must be a whole number, but got {getattr(self, name)!r}")
-        for name, listed in (("objectives", Objective), ("constraints", Constraint)):
-            for value in getattr(self, name):
-                if not isinstance(value, listed):
-                    raise ConfigError(f"{name} are of type {listed.__name__}, but got {value!r}")
-
-    def _check_machine(self) -> None:
-        cpus = os.cpu_count() or 1
-        if self.cpus_per_trial > cpus:
-            raise ConfigError(f"cpus_per_trial is {self.cpus_per_trial:g}, but this machine has {cpus}")
-        if self.gpus_per_trial > (gpus := count_gpus()):
-            raise ConfigError(
-                f"gpus_per_trial is {self.gpus_per_trial:g}, but this machine has {gpus} GPUs; "
-                "use --gpus-per-trial 0 or --address of a cluster that has them"
-            )
+        check_search(self)
 
     def run(self, display: Display | None = None) -> Run:
         """Searches, and delivers the winner.
@@ -206,7 +150,7 @@ class Search:
         if self.name is None:
             raise ConfigError("to resume a search, give it the name of its run")
         folder = Path(self.storage) / self.name
-        recorded = Run(folder).settings["search"]
+        recorded = read_settings(folder)["search"]
         mine = self.to_json()
         for part in ("space", "strategy", "estimator", "scheduler", "objectives", "constraints", "seed"):
             if recorded[part] != mine[part]:
@@ -252,9 +196,7 @@ class Search:
             "names": {"space": as_space(self.space).name},
             "search": dataclasses.replace(self, name=folder.name).to_json(),
         }
-        partial = folder / f".{SEARCH}.partial"
-        partial.write_text(json.dumps(settings, indent=1) + "\n")
-        partial.replace(folder / SEARCH)
+        write_whole(folder / SEARCH, (json.dumps(settings, indent=1) + "\n").encode())
 
     def _go(self, folder: Path, display: Display | None) -> Run:
         from raynas.tune import run as ray_run  # ray costs a second to import; checks come first
@@ -264,9 +206,11 @@ class Search:
         board = TensorBoardWriter(folder, self.objectives[0].metric, maximise=self.objectives[0].maximise)
         keeper = Keeper(folder / CHECKPOINTS, self.constraints)
         listeners: list[Listener] = [keeper, board]
+        if self.disk_gb:
+            listeners.append(DiskLimit(folder, self.disk_gb))
         if display:
             listeners.append(display.heard)
-        say = display.stage if display else _silent
+        say, warn = (display.stage, display.warn) if display else (_silent, _silent)
         try:
             say("loading data")
             shared = self.estimator.load()
@@ -283,6 +227,9 @@ class Search:
                 listeners=listeners,
             )
             loop.replay(ledger.events())
+            if ledger.recovery:
+                self._tell_recovery(loop, ledger, warn)
+            self._take_in(loop, folder)
             for trial in loop.trials.values():
                 if trial.status != RUNNING:
                     keeper("ended", trial)
@@ -294,7 +241,13 @@ class Search:
                     say("starting Ray" if not self.address else f"joining Ray at {self.address}")
                     deadline = time.monotonic() + self.hours * 3600 if self.hours else None
                     resources = ray_run.Resources(
-                        self.cpus_per_trial, self.gpus_per_trial, self.concurrency, self.address
+                        self.cpus_per_trial,
+                        self.gpus_per_trial,
+                        self.concurrency,
+                        self.address,
+                        self.epoch_timeout_s,
+                        self.trial_timeout_s,
+                        self.memory_gb_per_trial,
                     )
                     with ray_run.session(self.address):
                         if display:
@@ -310,6 +263,7 @@ class Search:
                             rungs=self.scheduler.rungs if self.scheduler else (),
                             deadline=deadline,
                             tick=display.tick if display else _nothing,
+                            say=warn,
                         )
                 if self._over(loop):
                     if loop.trials and all(t.status == FAILED for t in loop.trials.values()):
@@ -331,6 +285,19 @@ class Search:
         run.to_parquet()
         return run
 
+    def _tell_recovery(self, loop: Loop, ledger: Ledger, warn: Callable[[str], None]) -> None:
+        warn(ledger.recovery)
+        for trial in loop.trials.values():
+            ledger.keep(trial.architecture.graph)
+        loop.note(ledger.recovery)
+
+    def _take_in(self, loop: Loop, folder: Path) -> None:
+        """Records the outcomes that workers kept while there was nobody to report them to."""
+        for trial in list(loop.running.values()):
+            outcome = Outcome.read(self._folder(trial.id, folder), trial.architecture.identity)
+            if outcome is not None and not loop.failure:
+                loop.conclude(trial.id, outcome)
+
     def _advise(self, display: Display, workers: int) -> None:
         advice = self.strategy.advice(min(workers, self.trials)) if isinstance(self.strategy, Advises) else ""
         if advice:
@@ -344,8 +311,13 @@ class Search:
             "trial": trial.id,
             "arch": dict(trial.architecture.answers),
             "seed": seed_for(self.seed, "trial", trial.id),
-            "folder": str((folder / CHECKPOINTS / f"{trial.id:05d}").resolve()),
+            "folder": str(self._folder(trial.id, folder).resolve()),
         }
+
+    @staticmethod
+    def _folder(trial: int, folder: Path) -> Path:
+        """Where a trial keeps what it needs to go on."""
+        return folder / CHECKPOINTS / f"{trial:05d}"
 
     def _deliver(self, folder: Path, trials: Sequence[Recorded], space: Space, say: Callable[[str], None]) -> None:
         """Hands over the winner's trained network and reads the test split, once."""
@@ -357,21 +329,9 @@ class Search:
             return
         say("testing the winner")
         architecture = replay(space, winner.answers)
-        checkpoints = folder / CHECKPOINTS / f"{winner.id:05d}"
+        checkpoints = self._folder(winner.id, folder)
         metrics = self.estimator.deliver(architecture, str(checkpoints), str(folder / BEST))
-        done.write_text(json.dumps({"trial": winner.id, "metrics": metrics}, indent=1) + "\n")
-
-
-def _at_least(name: str, value: float, least: float) -> None:
-    if value < least:
-        raise ConfigError(f"{name} must be at least {least:g}, but got {value}")
-
-
-def _check_name(name: str | None) -> None:
-    if name is not None and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", name):
-        raise ConfigError(
-            f"a run's name must be letters, digits, '_', '-' and '.' (not first), at most 100, but got {name!r}"
-        )
+        write_whole(done, (json.dumps({"trial": winner.id, "metrics": metrics}, indent=1) + "\n").encode())
 
 
 def _kebab(name: str) -> str:

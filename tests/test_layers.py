@@ -24,6 +24,7 @@ LAYERS = [
     {"spaces"},
     {"strategies", "nn", "data", "schedulers", "ledger"},  # siblings
     {"estimators"},
+    {"outcome", "watchdog"},
     {"loop", "checkpoints"},
     {"simulate", "display"},
     {"report"},
@@ -32,12 +33,19 @@ LAYERS = [
     {"recipe"},
     {"bench"},
     {"tune"},
+    {"search_checks"},
     {"search"},
-    {"cli"},
+    {"cli", "testing"},
 ]
 """From the bottom up. A module may import from lower layers and from its own unit, never from a sibling."""
 
-LAZY = {("recipe", "search"), ("display", "search"), ("objectives", "records"), ("records", "objectives")}
+LAZY = {
+    ("recipe", "search"),
+    ("display", "search"),
+    ("search_checks", "search"),
+    ("objectives", "records"),
+    ("records", "objectives"),
+}
 """Exceptions: types only (TYPE_CHECKING), or a recipe's own check of what it returned."""
 
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
@@ -86,13 +94,15 @@ def test_ray_lives_in_one_folder(path):
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_nothing_that_hides_errors_or_runs_text(path):
     for node in ast.walk(ast.parse(path.read_text())):
-        assert not isinstance(node, ast.Assert), f"{path.name}:{node.lineno} asserts"
+        suite = unit(path) == "testing"  # tests to inherit: they assert, and see whether parts can be pickled
+        assert suite or not isinstance(node, ast.Assert), f"{path.name}:{node.lineno} asserts"
         assert not (isinstance(node, ast.ExceptHandler) and node.type is None), f"{path.name}:{node.lineno} bare except"
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             assert node.func.id not in ("eval", "exec"), f"{path.name}:{node.lineno} {node.func.id}"
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = [getattr(node, "module", None) or "", *(a.name for a in node.names)]
-            assert not {"pickle", "cloudpickle", "dill", "joblib", "yaml"} & set(names), f"{path.name}:{node.lineno}"
+            forbidden = {"cloudpickle", "dill", "joblib", "yaml"} | (set() if suite else {"pickle"})
+            assert not forbidden & set(names), f"{path.name}:{node.lineno}"
 
 
 def test_files_stay_small():

@@ -19,7 +19,7 @@ from raynas.errors import ConfigError, unknown
 from raynas.estimators import Train
 from raynas.objectives import Constraint, Objective
 from raynas.recipe import load_recipe
-from raynas.run import Run
+from raynas.run import read_settings
 from raynas.schedulers import Asha
 from raynas.search import Search
 from raynas.spaces.decide import sample
@@ -48,6 +48,10 @@ class Choices:
     concurrency: int | None = None
     cpus_per_trial: float | None = None
     gpus_per_trial: float | None = None
+    epoch_timeout_s: float | None = None
+    trial_timeout_s: float | None = None
+    memory_gb_per_trial: float | None = None
+    disk_gb: float | None = None
     address: str | None = None
     storage: str | None = None
     name: str | None = None
@@ -64,7 +68,8 @@ def make_search(choices: Choices) -> Search:
     settings = _settings(choices.settings)
     base = load_recipe(choices.recipe) if choices.recipe else Search()
     fields = (
-        "trials", "hours", "concurrency", "cpus_per_trial", "gpus_per_trial", "address", "storage", "name", "seed",
+        "trials", "hours", "concurrency", "cpus_per_trial", "gpus_per_trial", "epoch_timeout_s", "trial_timeout_s",
+        "memory_gb_per_trial", "disk_gb", "address", "storage", "name", "seed",
     )  # fmt: skip
     changes: dict[str, Any] = {f: v for f in fields if (v := getattr(choices, f)) is not None}
     trials = changes.get("trials", base.trials)
@@ -90,10 +95,12 @@ def remake_search(folder: Path, **changes: Any) -> Search:
     Raises:
         ConfigError: the folder is no run, or the run used parts that only Python can make.
     """
-    recorded = Run(folder).settings["search"]
+    recorded = read_settings(folder)["search"]
     base = load_recipe(recorded["recipe"]) if recorded.get("recipe") else None
     made: dict[str, Any] = {}
     for field in dataclasses.fields(Search):
+        if field.name not in recorded:
+            continue  # a setting that the run's raynas did not have yet
         try:
             made[field.name] = catalog.from_json(recorded[field.name])
         except ConfigError:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import re
 import sys
+import textwrap
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from raynas.errors import Interrupted, RaynasError
+from raynas.errors import AllTrialsFailed, Interrupted, RaynasError, StorageError
+from raynas.files import DISK_FULL
 
 app = typer.Typer(
     name="raynas",
@@ -61,6 +63,14 @@ def search(
     concurrency: Annotated[int | None, typer.Option(metavar="N", help="Trials at once.")] = None,
     cpus_per_trial: Annotated[float | None, typer.Option(metavar="X", help="CPUs of a trial.")] = None,
     gpus_per_trial: Annotated[float | None, typer.Option(metavar="X", help="GPUs of a trial, e.g. 0.25.")] = None,
+    epoch_timeout: Annotated[
+        float | None, typer.Option(metavar="S", help="A trial without a reading for so long fails.")
+    ] = None,
+    trial_timeout: Annotated[float | None, typer.Option(metavar="S", help="A trial that takes longer fails.")] = None,
+    memory_gb_per_trial: Annotated[
+        float | None, typer.Option(metavar="X", help="A trial that takes more GiB fails.")
+    ] = None,
+    disk_gb: Annotated[float | None, typer.Option(metavar="X", help="Stop when the run holds more GiB.")] = None,
     address: Annotated[Text, typer.Option(metavar="ADDR", help="Ray cluster to join: auto, host:port.")] = None,
     storage: Annotated[Text, typer.Option(metavar="DIR", help="Where runs are kept.  [default: runs]")] = None,
     name: Annotated[Text, typer.Option(metavar="NAME", help="Of this run's folder.")] = None,
@@ -84,7 +94,8 @@ def search(
             recipe=recipe, space=space, strategy=strategy, estimator=estimator, scheduler=scheduler, data=data,
             data_dir=data_dir, trials=trials, epochs=epochs, hours=hours, objectives=tuple(objective or ()),
             constraints=tuple(constraint or ()), concurrency=concurrency, cpus_per_trial=cpus_per_trial,
-            gpus_per_trial=gpus_per_trial, address=address, storage=storage, name=name, seed=seed,
+            epoch_timeout_s=epoch_timeout, trial_timeout_s=trial_timeout, memory_gb_per_trial=memory_gb_per_trial,
+            disk_gb=disk_gb, gpus_per_trial=gpus_per_trial, address=address, storage=storage, name=name, seed=seed,
             settings=tuple(set_ or ()),
         )
     )  # fmt: skip
@@ -100,6 +111,11 @@ def resume(
     trials: Annotated[int | None, typer.Option(metavar="N", help="Try so many in all, more than before.")] = None,
     hours: Annotated[float | None, typer.Option(metavar="H", help="Stop after so long.")] = None,
     concurrency: Annotated[int | None, typer.Option(metavar="N", help="Trials at once.")] = None,
+    epoch_timeout: Annotated[
+        float | None, typer.Option(metavar="S", help="A trial without a reading for so long fails.")
+    ] = None,
+    trial_timeout: Annotated[float | None, typer.Option(metavar="S", help="A trial that takes longer fails.")] = None,
+    disk_gb: Annotated[float | None, typer.Option(metavar="X", help="Stop when the run holds more GiB.")] = None,
     address: Annotated[Text, typer.Option(metavar="ADDR", help="Ray cluster to join.")] = None,
     as_json: AS_JSON = False,
 ) -> None:
@@ -107,7 +123,10 @@ def resume(
     from raynas.cli import live
     from raynas.cli.build import remake_search
 
-    made = remake_search(run, trials=trials, hours=hours, concurrency=concurrency, address=address)
+    made = remake_search(
+        run, trials=trials, hours=hours, concurrency=concurrency, epoch_timeout_s=epoch_timeout,
+        trial_timeout_s=trial_timeout, disk_gb=disk_gb, address=address,
+    )  # fmt: skip
     live.finish(made.resume(None if as_json else live.display()), as_json=as_json)
 
 
@@ -243,12 +262,19 @@ def main() -> None:
         code = stop.exit_code
     except RaynasError as error:
         typer.echo(f"raynas: {error}", err=True)
+        if isinstance(error, AllTrialsFailed) and error.traceback:
+            typer.echo(textwrap.indent(error.traceback, "  "), err=True)
         code = error.exit_code
+    except BrokenPipeError:
+        code = 141
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        typer.echo(f"raynas: {StorageError(str(error.filename or '.'), str(error))}", err=True)
+        code = StorageError.exit_code
     except (typer.Abort, KeyboardInterrupt):
         typer.echo("raynas: interrupted", err=True)
         code = 130
-    except BrokenPipeError:
-        code = 141
     except Exception as error:
         # A usage error of click, of which typer ships its own copy; anything else is a bug and shows its traceback.
         if not hasattr(error, "format_message"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ import torch
 from raynas.cost import cost_of_plan
 from raynas.data import Splits
 from raynas.data.augment import Augment
-from raynas.errors import RaynasError, StateError
+from raynas.errors import RaynasError, RaynasWarning, StateError
 from raynas.estimators.image import classifier, network_of, pixels
 from raynas.nn import checkpoint, training
 from raynas.records import Architecture, Context, Measurement
@@ -43,7 +44,9 @@ def train_trial(recipe: Train, architecture: Architecture, context: Context) -> 
     Raises:
         Diverged: the training loss is not finite.
         GraphError: the architecture does not fit the data.
-        StateError: the checkpoint is damaged, or of another architecture.
+
+    Warns:
+        RaynasWarning: the checkpoint is damaged, or of another architecture; it is set aside, and training begins anew.
     """
     data: Splits = context.shared
     torch.set_num_threads(context.threads)  # more threads than the trial's CPUs run several times slower
@@ -60,14 +63,28 @@ def train_trial(recipe: Train, architecture: Architecture, context: Context) -> 
     history: list[Measurement] = []
     path = Path(context.folder) / STATE if context.folder else None
     if path and path.exists():
-        tensors, meta = checkpoint.read(path)
-        if meta["key"] != architecture.key:
-            raise StateError(f"{path} is a checkpoint of architecture {meta['key']}, not of {architecture.key}")
-        checkpoint.restore_training(tensors, model, optimizer)
+        try:
+            tensors, meta = checkpoint.read(path)
+            if meta["key"] != architecture.key:
+                raise StateError(f"{path} is a checkpoint of architecture {meta['key']}, not of {architecture.key}")
+            checkpoint.restore_training(tensors, model, optimizer)
+        except StateError as error:
+            path.replace(path.with_suffix(".damaged"))
+            warnings.warn(f"trial {context.trial} is trained anew: {error}", RaynasWarning, stacklevel=2)
+            yield from train_trial(recipe, architecture, context)
+            return
         history = [Measurement(budget, metrics) for budget, metrics in meta["measurements"]]
         yield from history
     train_s = history[-1].metrics["train_s"] if history else 0.0
-    saved_at = time.monotonic()
+    saved, saved_at = len(history), time.monotonic()
+
+    def save() -> None:
+        nonlocal saved, saved_at
+        if path and saved < len(history):
+            meta = {"measurements": [[m.budget, dict(m.metrics)] for m in history], "key": architecture.key}
+            checkpoint.write(path, checkpoint.training_state(model, optimizer), meta)
+            saved, saved_at = len(history), time.monotonic()
+
     for epoch in range(len(history), recipe.epochs):
         started = time.perf_counter()
         loss = training.train_epoch(model, optimizer, train, recipe, augment, epoch, context.seed)
@@ -78,8 +95,10 @@ def train_trial(recipe: Train, architecture: Architecture, context: Context) -> 
         measured = {"val_accuracy": accuracy, "val_loss": val_loss, "train_loss": loss, "train_s": train_s}
         history.append(Measurement(epoch + 1, measured | static))
         wanted = epoch + 1 == recipe.epochs or epoch + 1 in context.rungs
-        if path and (wanted or time.monotonic() - saved_at > CHECKPOINT_EVERY_S):
-            meta = {"measurements": [[m.budget, dict(m.metrics)] for m in history], "key": architecture.key}
-            checkpoint.write(path, checkpoint.training_state(model, optimizer), meta)
-            saved_at = time.monotonic()
-        yield history[-1]
+        if wanted or time.monotonic() - saved_at > CHECKPOINT_EVERY_S:
+            save()
+        try:
+            yield history[-1]
+        except GeneratorExit:  # the session ends; the trial will go on from here
+            save()
+            raise

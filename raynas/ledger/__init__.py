@@ -9,6 +9,6 @@ Events: `asked` (a strategy's proposal became a trial), `measured` (a reading), 
 
 from raynas.ledger.database import COUNT, FILE, LOCK, VERSION
 from raynas.ledger.events import Event, Recorded, measurement_of
-from raynas.ledger.ledger import Ledger
+from raynas.ledger.ledger import TRACEBACK, Ledger
 
-__all__ = ["COUNT", "FILE", "LOCK", "VERSION", "Event", "Ledger", "Recorded", "measurement_of"]
+__all__ = ["COUNT", "FILE", "LOCK", "TRACEBACK", "VERSION", "Event", "Ledger", "Recorded", "measurement_of"]

@@ -30,6 +30,9 @@ from raynas.ledger.events import Event, Recorded, checksum, measurement_of
 from raynas.ledger.recovery import recover
 from raynas.records import Architecture, Measurement
 
+TRACEBACK = 4000
+"""So many characters of a traceback are kept, from its end."""
+
 
 class Ledger:
     """An open ledger. Use `write` or `read`.
@@ -128,9 +131,10 @@ class Ledger:
         metrics = {name: value if math.isfinite(value) else None for name, value in measurement.metrics.items()}
         self.append("measured", trial, {"budget": measurement.budget, "metrics": metrics, "scores": scores})
 
-    def ended(self, trial: int, status: str, reason: str) -> None:
+    def ended(self, trial: int, status: str, reason: str, traceback: str = "") -> None:
         """Records how a trial ended; durable when this returns."""
-        self.append("ended", trial, {"status": status, "reason": reason} if reason else {"status": status})
+        body = {"status": status, "reason": reason, "traceback": traceback[-TRACEBACK:]}
+        self.append("ended", trial, {name: text for name, text in body.items() if text})
 
     def keep(self, graph: Graph) -> None:
         """Stores a graph that may be missing after a recovery; durable with the next record."""

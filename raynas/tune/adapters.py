@@ -2,16 +2,59 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
+from raynas.errors import StorageError
 from raynas.loop import Loop
+from raynas.outcome import Outcome
 from raynas.records import Measurement, Trial
+from raynas.watchdog import why_killed
+
+DEATHS = 3
+"""A trial whose worker dies more often than that without getting any further is to blame itself, and fails."""
+
+BACK_OFF_S = (0.0, 2.0, 5.0, 15.0, 30.0)
+"""Waits before a trial is started again after its first, second, ... death; the last one for all further ones."""
+
+
+INFRASTRUCTURE = ("node has died", "node was terminated", "preempted", "is unavailable")
+"""What Ray says where no trial can be to blame."""
+
+
+@dataclass
+class Deaths:
+    """Of one trial's workers.
+
+    Attributes:
+        budget: how far the trial was at the last one.
+        alike: how many in a row happened there.
+        total: all of them.
+        until: on the clock of `time.monotonic`, when it may start again.
+        reason: why it may not.
+    """
+
+    budget: float = -1.0
+    alike: int = 0
+    total: int = 0
+    until: float = 0.0
+    reason: str = ""
+
+    def happened(self, budget: float, *, blameless: bool) -> None:
+        """Counts one more; from one again where the trial got further since the last. Nobody counts a lost machine."""
+        if not blameless:
+            self.alike = self.alike + 1 if budget == self.budget else 1
+        self.budget = budget
+        self.until = time.monotonic() + BACK_OFF_S[min(self.total, len(BACK_OFF_S) - 1)]
+        self.total += 1
 
 
 class LoopSearcher(Searcher):
@@ -21,16 +64,20 @@ class LoopSearcher(Searcher):
         loop: who is asked.
         config: what the trial runner needs to know of a trial, flat and small.
         slots: how many trials may run at once.
+        say: told what a person should know.
     """
 
-    def __init__(self, loop: Loop, config: Callable[[Trial], dict[str, Any]], slots: int) -> None:
+    def __init__(
+        self, loop: Loop, config: Callable[[Trial], dict[str, Any]], slots: int, say: Callable[[str], None]
+    ) -> None:
         super().__init__(metric="score", mode="max")
         self.loop = loop
         self.config = config
         self.slots = slots
+        self.say = say
         self.ids: dict[str, int] = {}
         self.stopped: set[str] = set()
-        self.errors: dict[str, str] = {}
+        self.deaths: dict[str, Deaths] = {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next trial's configuration; None: not now; `FINISHED`: the search is over."""
@@ -45,8 +92,14 @@ class LoopSearcher(Searcher):
 
     def report(self, trial_id: str, result: dict[str, Any]) -> bool:
         """Records a result's measurements and says whether the trial goes on."""
+        number = self.ids[trial_id]
+        for text in result.get("notes", ()):
+            self.loop.note(text, number)
+            self.say(text)
+        if "halted" in result:
+            self.loop.fail(StorageError(self.config(self.loop.running[number])["folder"], result["halted"]))
         for budget, metrics in result.get("measurements", ()):
-            if not self.loop.measure(self.ids[trial_id], Measurement(budget, metrics)):
+            if not self.loop.measure(number, Measurement(budget, metrics)):
                 self.stopped.add(trial_id)
                 return False
         return True
@@ -54,18 +107,38 @@ class LoopSearcher(Searcher):
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Records how a trial ended. One that the session's end cut short stays unfinished and will be resumed."""
         number = self.ids[trial_id]
-        if error:
-            self.loop.end(number, self.errors.pop(trial_id, "worker: died"))
+        deaths = self.deaths.pop(trial_id, None)
+        outcome = result and result.get("outcome/identity") is not None
+        if deaths and deaths.reason:
+            self.loop.end(number, deaths.reason)
         elif trial_id in self.stopped:
-            self.stopped.discard(trial_id)
             self.loop.end(number, stopped=True)
-        elif result and result.get("ended"):
-            go_on = self.report(trial_id, result)
-            self.stopped.discard(trial_id)
-            self.loop.end(number, result.get("reason", ""), stopped=not go_on and not result.get("full"))
+        elif result and outcome:
+            told = {name: result[f"outcome/{name}"] for name in ("identity", "reason", "traceback", "full")}
+            readings = [Measurement(*m) for m in result["measurements"]]
+            self.loop.conclude(number, Outcome(measurements=readings, **told))
         else:
             return
+        self.stopped.discard(trial_id)
         del self.ids[trial_id]
+
+    def died(self, trial_id: str, error: str) -> None:
+        """Decides what becomes of a trial whose worker died: started again after a while, or failed.
+
+        Args:
+            trial_id: Tune's.
+            error: what Ray says of it.
+        """
+        trial = self.loop.running[self.ids[trial_id]]
+        deaths = self.deaths.setdefault(trial_id, Deaths())
+        deaths.happened(trial.budget, blameless=any(words in error for words in INFRASTRUCTURE))
+        killed = why_killed(Path(self.config(trial)["folder"]))
+        if killed:
+            deaths.reason = killed
+        elif deaths.alike > DEATHS:
+            lines = [line for line in error.strip().splitlines() if line.strip()]
+            told = f": {lines[-1].strip()[:300]}" if lines else ""
+            deaths.reason = f"worker: died {deaths.alike} times in epoch {trial.budget + 1:g}{told}"
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the ledger is the truth, and Tune's own restore is never used."""
@@ -99,9 +172,8 @@ class LoopScheduler(TrialScheduler):
         self.pending.append(trial)
 
     def on_trial_error(self, tune_controller: Any, trial: TuneTrial) -> None:
-        """Keeps the last line of the error for the record."""
-        lines = str(trial.get_error() or "worker died").strip().splitlines()
-        self.searcher.errors[trial.trial_id] = f"worker: {lines[-1][:300]}"
+        """A worker died; Tune will queue the trial again."""
+        self.searcher.died(trial.trial_id, str(trial.get_error() or "").rpartition("Failure # ")[2])
 
     def on_trial_result(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> str:
         """CONTINUE or STOP."""
@@ -114,10 +186,20 @@ class LoopScheduler(TrialScheduler):
         """The searcher hears it."""
 
     def choose_trial_to_run(self, tune_controller: Any) -> TuneTrial | None:
-        """The oldest pending trial."""
-        while self.pending and self.pending[0].status != TuneTrial.PENDING:
-            self.pending.popleft()
-        return self.pending[0] if self.pending else None
+        """The oldest pending trial that need not wait after the death of its worker."""
+        for _ in range(len(self.pending)):
+            trial = self.pending[0]
+            deaths = self.searcher.deaths.get(trial.trial_id)
+            if trial.status != TuneTrial.PENDING:
+                self.pending.popleft()
+            elif deaths and deaths.reason:
+                self.pending.popleft()
+                tune_controller.stop_trial(trial)
+            elif deaths and time.monotonic() < deaths.until:
+                self.pending.rotate(-1)
+            else:
+                return trial
+        return None
 
     def debug_string(self) -> str:
         """For Tune's tables."""

@@ -24,9 +24,6 @@ from raynas.records import Estimator, Space, Trial
 from raynas.tune.adapters import LoopScheduler, LoopSearcher
 from raynas.tune.trainable import TrialRunner
 
-RETRIES = 3
-"""Times that a trial is started again after its worker died; errors of its own are never retried."""
-
 ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the ledger and raynas' TensorBoard writer replace them
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # results carry measurements, not a metric
@@ -46,12 +43,18 @@ class Resources:
         gpus: of one trial; may be a fraction.
         slots: trials at once; None: as many as fit.
         address: of a running Ray cluster ("auto", "host:port", "ray://..."); None: start Ray here.
+        epoch_timeout_s: a worker that gives no reading for so long is killed; None: never.
+        trial_timeout_s: so is one that works on a trial for longer.
+        memory_gb: and one whose resident memory, in GiB, exceeds this.
     """
 
     cpus: float = 1.0
     gpus: float = 0.0
     slots: int | None = None
     address: str | None = None
+    epoch_timeout_s: float | None = None
+    trial_timeout_s: float | None = None
+    memory_gb: float | None = None
 
 
 @contextmanager
@@ -142,6 +145,7 @@ def run(
     rungs: tuple[float, ...],
     deadline: float | None = None,
     tick: Callable[[], None] = lambda: None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> None:
     """Drives the loop until it is done or the deadline is past. Ray must be there (see `session`).
 
@@ -155,6 +159,7 @@ def run(
         rungs: budgets at which results are reported at once.
         deadline: on the clock of `time.monotonic`.
         tick: called several times a second.
+        say: told what a person should know of a trial.
 
     Raises:
         Interrupted: the person pressed Ctrl-C or the process was asked to end.
@@ -168,9 +173,12 @@ def run(
         "threads": max(1, int(resources.cpus)),
         "memory_fraction": min(1.0, resources.gpus) if resources.gpus else 1.0,
         "rungs": rungs,
+        "epoch_timeout_s": resources.epoch_timeout_s,
+        "trial_timeout_s": resources.trial_timeout_s,
+        "memory_gb": resources.memory_gb,
     }
     runner = tune.with_parameters(TrialRunner, space=space, estimator=estimator, shared=shared, context=context)
-    searcher = LoopSearcher(loop, lambda trial: {**config(trial), "budget": loop.budget_of(trial.id)}, count)
+    searcher = LoopSearcher(loop, lambda trial: {**config(trial), "budget": loop.budget_of(trial.id)}, count, say)
     with (
         tempfile.TemporaryDirectory(prefix="raynas-tune-") as scratch,
         _settings(ENVIRONMENT | {"TUNE_MAX_PENDING_TRIALS_PG": str(count)}),
@@ -191,7 +199,7 @@ def run(
                 callbacks=[_Tick(tick)],
                 stop=_Deadline(deadline, loop),
                 verbose=0,
-                failure_config=tune.FailureConfig(max_failures=RETRIES),
+                failure_config=tune.FailureConfig(max_failures=-1),  # LoopScheduler decides
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
         )

@@ -57,7 +57,7 @@ def test_trials_get_their_seed_threads_device_and_memory_share(tmp_path):
 
 
 def test_fractions_of_a_gpu(tmp_path, monkeypatch):
-    monkeypatch.setattr("raynas.search.count_gpus", lambda: 1)  # declared to Ray, not in the machine
+    monkeypatch.setattr("raynas.search_checks.count_gpus", lambda: 1)  # declared to Ray, not in the machine
     log = tmp_path / "log"
     estimator = Logging(epochs=1, seconds=0.3, log=str(log))
     search(tmp_path, estimator, trials=8, concurrency=None, cpus_per_trial=0.5, gpus_per_trial=0.25).run()
