@@ -12,9 +12,10 @@ import pytest
 from raynas.bench import TableSource, check_table
 from raynas.errors import ConfigError, DataError
 from raynas.estimators.nats import NatsTable
-from raynas.estimators.tabular import MissingCell, Table
+from raynas.estimators.tabular import MissingCell
 from raynas.spaces import nasbench201, nats_size, replay, sample
 from raynas.spaces.nasbench201 import from_string
+from raynas.testing.table import TableContract
 
 CELL = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|"
 OTHER = "|none~0|+|none~0|none~1|+|none~0|none~1|avg_pool_3x3~2|"
@@ -68,9 +69,29 @@ def cell(text=CELL):
     return replay(nasbench201(), from_string(text))
 
 
+class TestTopology(TableContract):
+    """The fake knows two of the cells that are looked up."""
+
+    @pytest.fixture(autouse=True)
+    def files(self, nats, folder):
+        self.folder = folder
+
+    def make(self):
+        return NatsTable(self.folder, "cifar100", (12, 200))
+
+    def architectures(self):
+        return [cell(), cell(OTHER), *(sample(nasbench201(), Random(seed)) for seed in range(20))]
+
+
+class TestBestOfAFile(TestTopology):
+    @pytest.fixture(autouse=True)
+    def files(self, nats, tmp_path):
+        self.folder = tmp_path / "NATS-tss-v1_0-3ffb9.pickle.pbz2"
+        self.folder.touch()
+
+
 def test_topology(nats, folder):
     table = NatsTable(folder)
-    assert isinstance(table, Table)
     assert (table.space, table.budgets, table.name) == (nasbench201(), (200,), "NATS-tss-v1_0-3ffb9 cifar10")
     assert table._api.asked == (str(folder), "tss", True, False)
     (reading,) = table.curve(cell())

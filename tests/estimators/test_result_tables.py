@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from pathlib import Path
 from random import Random
@@ -12,14 +13,15 @@ from table_files import cells, results, write
 
 from raynas.errors import ConfigError, DataError
 from raynas.estimators.tables import CurveTable, NasBench201Table, SixEdges, open_table
-from raynas.estimators.tabular import MissingCell, Table, Tabular
+from raynas.estimators.tabular import MissingCell, Tabular
 from raynas.loop import Loop
 from raynas.objectives import Objective
 from raynas.simulate import simulate
 from raynas.spaces import count, nasbench201, replay, sample
 from raynas.spaces.decide import enumerate_space
-from raynas.spaces.nasbench201 import ADDRESSES, from_string
+from raynas.spaces.nasbench201 import ADDRESSES, from_string, to_string
 from raynas.strategies import RandomSearch
+from raynas.testing.table import TableContract
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 REAL = pytest.mark.skipif(not DATA.is_dir(), reason="no tables beside the checkout")
@@ -36,11 +38,43 @@ def columns():
     return results([STRONG, WEAK])
 
 
+class TestNasBench201Contract(TableContract):
+    @pytest.fixture(autouse=True)
+    def files(self, tmp_path):
+        drawn = [sample(nasbench201(), Random(seed)) for seed in range(self.looked_up)]
+        columns = results(list({to_string(a.answers): None for a in drawn[::2]}))
+        columns["toy_val12"][0] = columns["toy_val200"][1] = None
+        self.path = write(tmp_path / "some.parquet", columns)
+
+    def make(self):
+        return open_table(self.path, "toy", (12, 200))
+
+    def architectures(self):
+        return [sample(nasbench201(), Random(seed)) for seed in range(self.looked_up)]
+
+
+class TestCurvesContract(TableContract):
+    @pytest.fixture(autouse=True)
+    def files(self, tmp_path):
+        codes = ["".join(map(str, answers)) for answers in itertools.product(range(5), repeat=6)]
+        rows = Random(0).sample(codes, 8000)
+        self.path = write(
+            tmp_path / "curves.parquet",
+            {
+                "code": rows, "seconds": [40.0 + int(code) / 1e6 for code in rows], "epochs": [4] * len(rows),
+                "test_acc": [10.0 + 10 * int(code[0]) for code in rows],
+                "val_correct": [[int(code[0]) * n for n in (1000, 2000, 3000, 4000)] for code in rows],
+            },
+        )  # fmt: skip
+
+    def make(self):
+        return open_table(self.path, fidelities=(1, 4))
+
+
 class TestNasBench201:
     def test_one_training(self, columns, tmp_path):
         table = open_table(write(tmp_path / "small.parquet", columns), "toy")
         assert isinstance(table, NasBench201Table)
-        assert isinstance(table, Table)
         assert table.name == "small toy"
         assert table.space == nasbench201()
         assert table.budgets == (200,)
@@ -143,7 +177,6 @@ class TestCurves:
     def test_reads_at_epochs(self, columns, good, tmp_path):
         table = open_table(write(tmp_path / "curves.parquet", columns), fidelities=(1, 3))
         assert isinstance(table, CurveTable)
-        assert isinstance(table, Table)
         assert table.name == "curves"
         assert table.budgets == (1, 3)
         assert [(m.budget, m.metrics["val_accuracy"], m.metrics["train_s"]) for m in table.curve(good)] == [

@@ -11,14 +11,16 @@ import pytest
 from fakes import merit
 
 from raynas.errors import ConfigError
-from raynas.estimators.tabular import METRICS, MissingCell, Table, Tabular
+from raynas.estimators.tabular import METRICS, MissingCell, Tabular
 from raynas.loop import Loop
 from raynas.objectives import Objective
 from raynas.plan import Task
-from raynas.records import FAILED, Context, Estimator, Measurement
+from raynas.records import FAILED, Context, Measurement
 from raynas.simulate import simulate
 from raynas.spaces import nasbench201, sample
 from raynas.strategies import RandomSearch, RegularizedEvolution
+from raynas.testing.estimator import EstimatorContract
+from raynas.testing.table import TableContract
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,12 @@ class Half:
             raise MissingCell(architecture.key)
         last = math.nan if value < self.broken else value
         return [
-            Measurement(budget, {"val_accuracy": value / 2 if budget < 4 else last, "train_s": 9 * budget})
-            for budget in self.budgets
+            Measurement(b, {"val_accuracy": value / 2 if b < 4 else last, "train_s": 9 * b, "train_epochs": b})
+            for b in self.budgets
         ]
 
     def truth(self, architecture):
+        self.curve(architecture)
         return {"val_accuracy": merit(architecture)}
 
 
@@ -49,14 +52,43 @@ def played(table, strategy=None, **budget):
     return list(simulate(Loop(table.space, strategy or RandomSearch(), [Objective()], 0), Tabular(table), **budget))
 
 
-def test_keeps_both_contracts():
-    assert isinstance(Half(), Table)
-    assert isinstance(Tabular(Half()), Estimator)
+class TestHalf(TableContract):
+    def make(self):
+        return Half(0.3, 0.6)
+
+
+class TestTabular(EstimatorContract):
+    def make(self):
+        return Tabular(Half(0, 0))
+
+    def space(self):
+        return nasbench201()
+
+    def wrong(self):
+        return [lambda: Tabular(Half(budgets=()))]
+
+    test_settings_are_json = None  # a table is made of results
+
+
+class TestTabularWithHoles(TestTabular):
+    def make(self):
+        return Tabular(Half(0.4, 0.4))
+
+    def architecture(self, number):
+        return [a for a in map(self.draw, range(100)) if merit(a) > 0.4][number]
+
+    def failing(self):
+        return next(a for a in map(self.draw, range(100)) if merit(a) < 0.4)
+
+    def draw(self, seed):
+        return sample(nasbench201(), Random(seed))
+
+
+def test_what_it_is_made_of():
     assert Tabular(Half()).metrics == METRICS
     assert Tabular(Half()).budget == 4
     assert Tabular(Half()).load() is None
     assert Tabular(Half()).task(None) == Task()
-    Tabular(Half()).check()
 
 
 def test_a_table_may_tell_more_metrics():

@@ -22,6 +22,7 @@ from raynas.plan import Task
 from raynas.records import Architecture, Context
 from raynas.spaces.decide import replay, sample
 from raynas.spaces.function import as_space
+from raynas.testing.estimator import EstimatorContract
 
 SPACE = spaces.NasBench201(width=4, repeats=1)
 CELL = dict(
@@ -81,6 +82,45 @@ def fixed(choose):
 
 def without_times(measurements):
     return [(m.budget, {k: v for k, v in m.metrics.items() if k != "train_s"}) for m in measurements]
+
+
+def misfit(choose):
+    """The image and the classes, added: no such network can be built."""
+    g = GraphBuilder()
+    image = g.input()
+    return g.build(g.add("sum", image, g.add("classifier", image, classes=choose("classes", (2, 3)))))
+
+
+@dataclass(frozen=True)
+class FewDigits:
+    """A part of the digits: 192 to train on, 64 to validate."""
+
+    name = "few digits"
+
+    def check(self):
+        """They come with scikit-learn."""
+
+    def load(self):
+        whole = data.digits().load()
+        train, val, test = (p.take(np.arange(n)) for p, n in ((whole.train, 192), (whole.val, 64), (whole.test, 64)))
+        return Splits(train, val, test, whole.classes, whole.mean, whole.std)
+
+
+class TestTrain(EstimatorContract):
+    """With everything in it that is random."""
+
+    checkpoints = True
+
+    def make(self):
+        return Train(FewDigits(), epochs=3, batch_size=32, crop=1, flip=True, cutout=2)
+
+    def failing(self):
+        return sample(as_space(misfit), Random(0))
+
+    def wrong(self):
+        return [lambda: Train(epochs=0), lambda: Train(lr=math.nan), lambda: Train(data.folder("nothing"))]
+
+    test_settings_are_json = None  # FewDigits is known here alone
 
 
 class TestSettings:

@@ -6,10 +6,10 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scheduler_contract import SchedulerContract, play
 
 from raynas import Asha
 from raynas.errors import ConfigError
+from raynas.testing.scheduler import SchedulerContract, play
 
 
 class TestAsha(SchedulerContract):

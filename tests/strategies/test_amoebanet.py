@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from strategy_contract import StrategyContract
-
 from raynas.strategies import AmoebaNet
+from raynas.testing.strategy import StrategyContract
 
 
 class TestAmoebaNet(StrategyContract):

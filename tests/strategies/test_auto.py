@@ -7,7 +7,6 @@ from pathlib import Path
 from statistics import mean
 
 import pytest
-from strategy_contract import StrategyContract
 from torch import nn
 
 from raynas import Auto, RandomSearch, spaces
@@ -20,6 +19,7 @@ from raynas.records import FAILED, FINISHED, STOPPED, Measurement, Trial
 from raynas.schedulers import Asha
 from raynas.simulate import simulate
 from raynas.strategies.ridge import RidgeSearch
+from raynas.testing.strategy import StrategyContract
 
 TABLE = Path(__file__).parents[2].parent / "shared" / "data" / "nasbench201.parquet"
 SMALL = Auto(levels=((1, 9), (3, 3), (0, 1)), warm=2, pool=10, search=RidgeSearch(initial=3))

@@ -5,7 +5,6 @@ from random import Random
 import numpy as np
 import pytest
 from on_table import gain
-from strategy_contract import SCORE, Session, StrategyContract, ended, tuned
 
 from raynas import Bananas, RandomSearch, spaces
 from raynas.errors import ConfigError
@@ -15,6 +14,7 @@ from raynas.spaces.function import as_space
 from raynas.spaces.nasbench201 import OPS
 from raynas.strategies.bananas import NetworkEnsemble
 from raynas.strategies.features import Features
+from raynas.testing.strategy import SCORE, Session, StrategyContract, ended, tuned
 
 LARGE = spaces.darts()
 

@@ -5,11 +5,11 @@ import pytest
 pytest.importorskip("torch")
 
 from on_table import gain
-from strategy_contract import SCORE, Session, ended
 from torch_strategy_contract import TorchStrategyContract
 
 from raynas import Controller, RandomSearch, spaces
 from raynas.errors import ConfigError
+from raynas.testing.strategy import SCORE, Session, ended
 
 
 class TestController(TorchStrategyContract):

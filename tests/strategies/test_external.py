@@ -8,7 +8,6 @@ from random import Random
 import pytest
 from driver import Driver, Recorder
 from fakes import Fake
-from strategy_contract import SCORE, Session, StrategyContract, ended, toy, tuned
 
 from raynas import Auto, Constraint, External, RandomSearch, RegularizedEvolution, catalog, spaces
 from raynas.errors import ConfigError, Exhausted, PluginError, StateError
@@ -17,6 +16,7 @@ from raynas.plan import Task
 from raynas.records import FAILED, RUNNING, STOPPED, Recalls
 from raynas.spaces.decide import complete, enumerate_space, sample
 from raynas.spaces.function import as_space
+from raynas.testing.strategy import SCORE, Session, StrategyContract, ended, toy, tuned
 
 CELLS = spaces.NasBench201()
 TOY = as_space(toy)
@@ -66,7 +66,7 @@ class TestExternal(StrategyContract):
     def make(self):
         return External(guess)
 
-    def test_is_a_frozen_value_of_json_settings(self):
+    def test_settings_are_json(self):
         told = catalog.to_json(self.make())
         assert told["propose"] == {"type": "function", "name": "guess"}
         assert told["fallback"] == {"type": "RandomSearch"}
@@ -84,7 +84,7 @@ class TestExternalWithEvolution(StrategyContract):
             patience=10**9,
         )
 
-    def test_is_a_frozen_value_of_json_settings(self):
+    def test_settings_are_json(self):
         assert catalog.to_json(self.make())["fallback"]["population"] == 4
 
 

@@ -4,13 +4,13 @@ from random import Random
 
 import numpy as np
 import pytest
-from strategy_contract import toy, tuned
 
 from raynas import spaces
 from raynas.graph import GraphBuilder
 from raynas.spaces.decide import enumerate_space, replay, sample
 from raynas.spaces.function import as_space
 from raynas.strategies.features import THRESHOLDS, Features, kernel
+from raynas.testing.strategy import toy, tuned
 
 
 def numbered(choose):

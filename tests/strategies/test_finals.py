@@ -4,13 +4,13 @@ import dataclasses
 import math
 
 import pytest
-from strategy_contract import SCORE, Session, StrategyContract, ended
 
 from raynas import Asha, Finals, Objective, RandomSearch, RegularizedEvolution, spaces
 from raynas.errors import ConfigError, Exhausted
 from raynas.loop import Loop
 from raynas.records import FAILED, FINISHED, STOPPED, Measurement
 from raynas.spaces.decide import enumerate_space
+from raynas.testing.strategy import SCORE, Session, StrategyContract, ended
 
 SPACE = spaces.nasbench201()
 

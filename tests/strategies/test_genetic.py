@@ -3,13 +3,13 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from strategy_contract import SCORE, Session, StrategyContract, ended
 
 from raynas import Genetic, spaces
 from raynas.errors import ConfigError
 from raynas.spaces.decide import sample
 from raynas.spaces.edit_path import distance
 from raynas.strategies.evolution import Individual, oldest_leaves, pair, worst_leaves
+from raynas.testing.strategy import SCORE, Session, StrategyContract, ended
 
 LARGE = spaces.darts()
 

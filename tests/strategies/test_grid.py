@@ -4,7 +4,6 @@ import math
 from itertools import pairwise
 
 import pytest
-from strategy_contract import SCORE, Session, StrategyContract, tuned
 
 from raynas import Grid, Objective, Search, spaces
 from raynas.errors import ConfigError, Exhausted
@@ -13,6 +12,7 @@ from raynas.records import Integer, Options, Real
 from raynas.spaces.decide import count, enumerate_space
 from raynas.spaces.function import as_space
 from raynas.strategies.grid import values_of
+from raynas.testing.strategy import SCORE, Session, StrategyContract, tuned
 
 CELLS = spaces.NasBench201()
 

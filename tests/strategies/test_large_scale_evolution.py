@@ -3,12 +3,12 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from strategy_contract import SCORE, Session, StrategyContract, ended
 
 from raynas import LargeScaleEvolution, spaces
 from raynas.errors import ConfigError
 from raynas.records import FAILED
 from raynas.spaces.decide import replay
+from raynas.testing.strategy import SCORE, Session, StrategyContract, ended
 
 SPACE = spaces.large_scale()
 

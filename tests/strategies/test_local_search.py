@@ -3,12 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from strategy_contract import StrategyContract, ended
 
 from raynas import LocalSearch, Objective, RandomSearch, spaces
 from raynas.errors import ConfigError
 from raynas.loop import Loop
 from raynas.records import FAILED, STOPPED
+from raynas.testing.strategy import StrategyContract, ended
 
 TABLE = Path(__file__).parents[2].parent / "shared" / "data" / "nasbench201.parquet"
 CELLS = spaces.NasBench201()

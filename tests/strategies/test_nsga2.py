@@ -5,13 +5,13 @@ import math
 from random import Random
 
 import pytest
-from strategy_contract import Session, StrategyContract
 
 from raynas import Constraint, Nsga2, Objective, spaces
 from raynas.errors import ConfigError
 from raynas.records import FINISHED, Measurement, Trial
 from raynas.spaces.nasbench201 import OPS
 from raynas.strategies.nsga2 import Point, crowding, dominates, fronts, ranked, violation
+from raynas.testing.strategy import Session, StrategyContract
 
 BOTH = (Objective("val_accuracy"), Objective("params_m", maximise=False))
 CELLS = spaces.NasBench201()

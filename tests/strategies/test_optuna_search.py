@@ -7,7 +7,6 @@ import sys
 from random import Random
 
 import pytest
-from strategy_contract import SCORE, Session, StrategyContract, ended, toy, tuned
 
 from raynas import Objective, OptunaSearch, spaces
 from raynas.errors import ConfigError
@@ -17,6 +16,7 @@ from raynas.spaces.decide import sample
 from raynas.spaces.function import as_space
 from raynas.strategies import optuna_search
 from raynas.strategies.optuna_search import comparable
+from raynas.testing.strategy import SCORE, Session, StrategyContract, ended, toy, tuned
 
 TWO = (Objective("val_accuracy"), Objective("params_m", maximise=False))
 

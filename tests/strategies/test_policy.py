@@ -5,7 +5,6 @@ from collections import Counter
 from random import Random
 
 import pytest
-from strategy_contract import toy, tuned
 
 from raynas import spaces
 from raynas.records import Integer, Options, Real
@@ -13,6 +12,7 @@ from raynas.spaces.decide import sample
 from raynas.spaces.domains import contains
 from raynas.spaces.function import as_space
 from raynas.strategies.policy import BINS, Rewards, answer_of, bins_of, decisions_of, index_of, pick
+from raynas.testing.strategy import toy, tuned
 
 DOMAINS = [
     Options(("a", "b", "c")),

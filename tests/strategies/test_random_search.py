@@ -2,9 +2,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from strategy_contract import StrategyContract
-
 from raynas import RandomSearch, spaces
+from raynas.testing.strategy import StrategyContract
 
 
 class TestRandomSearch(StrategyContract):

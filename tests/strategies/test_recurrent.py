@@ -7,13 +7,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from strategy_contract import SCORE, toy  # noqa: E402
-
 from raynas import Controller, spaces  # noqa: E402
 from raynas.records import Options  # noqa: E402
 from raynas.spaces.function import as_space  # noqa: E402
 from raynas.strategies.policy import Decision, Experience  # noqa: E402
 from raynas.strategies.recurrent import Learning, RecurrentPolicy, Walk, one_thread  # noqa: E402
+from raynas.testing.strategy import SCORE, toy  # noqa: E402
 
 OPS = Options(("a", "b", "c"))
 SPACES = [spaces.nasbench201(), spaces.skip_chain(), spaces.large_scale(), as_space(toy)]

@@ -15,7 +15,6 @@ from types import SimpleNamespace
 import pytest
 from driver import Driver, Recorder
 from fakes import Fake
-from strategy_contract import SCORE, Session, StrategyContract, ended
 
 from raynas import Constraint, Objective, RandomSearch, RegularizedEvolution, Search, spaces
 from raynas.cost import cost
@@ -25,6 +24,7 @@ from raynas.plan import Task
 from raynas.records import FAILED, RUNNING, STOPPED, Measurement
 from raynas.spaces.decide import sample
 from raynas.spaces.nasbench201 import OPS, to_string
+from raynas.testing.strategy import SCORE, Session, StrategyContract, ended
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "evolution_nasbench201.json"
 TABLE = Path(__file__).parents[3] / "shared" / "data" / "nasbench201.parquet"

@@ -8,7 +8,6 @@ from random import Random
 import numpy as np
 import pytest
 from on_table import gain
-from strategy_contract import SCORE, Session, StrategyContract, ended, toy
 
 from raynas import RandomSearch, Reinforce, spaces
 from raynas.errors import ConfigError
@@ -16,6 +15,7 @@ from raynas.records import FAILED, RUNNING, STOPPED, Options, Real
 from raynas.spaces.function import as_space
 from raynas.strategies.policy import Decision, Experience
 from raynas.strategies.reinforce import Table
+from raynas.testing.strategy import SCORE, Session, StrategyContract, ended, toy
 
 OPS = Options(("a", "b", "c"))
 

@@ -5,7 +5,6 @@ from random import Random
 import numpy as np
 import pytest
 from on_table import gain
-from strategy_contract import SCORE, Session, StrategyContract, ended, tuned
 
 from raynas import Objective, RandomSearch, RidgeSearch, spaces
 from raynas.errors import ConfigError
@@ -17,6 +16,7 @@ from raynas.spaces.nasbench201 import OPS
 from raynas.strategies.features import Features
 from raynas.strategies.ridge import RidgeEnsemble
 from raynas.strategies.surrogate import FAILURE, normal_scores
+from raynas.testing.strategy import SCORE, Session, StrategyContract, ended, tuned
 
 LARGE = spaces.darts()
 

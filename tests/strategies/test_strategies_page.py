@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-from strategy_contract import Session, StrategyContract, ended
 
 from raynas.catalog import STRATEGIES
+from raynas.testing.strategy import Session, StrategyContract, ended
 
 PAGE = (Path(__file__).parents[2] / "docs" / "strategies.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
@@ -46,8 +46,6 @@ def test_proposals_from_outside():
 class TestClimb(StrategyContract):
     def make(self):
         return run(BLOCKS[1])["Climb"]()
-
-    test_is_a_frozen_value_of_json_settings = None  # a type of one's own is read back by Python alone
 
     def test_the_search_is_complete(self):
         run(BLOCKS[1])["search"].check()

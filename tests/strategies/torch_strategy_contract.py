@@ -5,9 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from strategy_contract import StrategyContract
-
 from raynas import spaces
+from raynas.testing.strategy import StrategyContract
 
 
 class TorchStrategyContract(StrategyContract):
