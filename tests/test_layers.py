@@ -24,7 +24,7 @@ LAYERS = [
     {"spaces"},
     {"strategies", "nn", "data", "schedulers", "ledger"},  # siblings
     {"estimators"},
-    {"outcome", "watchdog"},
+    {"outcome", "watchdog", "crashes"},
     {"loop", "checkpoints"},
     {"simulate", "display"},
     {"report"},

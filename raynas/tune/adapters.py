@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import deque
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
+from raynas.crashes import why_crashed
 from raynas.errors import StorageError
 from raynas.loop import Loop
 from raynas.outcome import Outcome
@@ -40,6 +42,7 @@ class Deaths:
         total: all of them.
         until: on the clock of `time.monotonic`, when it may start again.
         reason: why it may not.
+        traceback: where it failed.
     """
 
     budget: float = -1.0
@@ -47,6 +50,7 @@ class Deaths:
     total: int = 0
     until: float = 0.0
     reason: str = ""
+    traceback: str = ""
 
     def happened(self, budget: float, *, blameless: bool) -> None:
         """Counts one more; from one again where the trial got further since the last. Nobody counts a lost machine."""
@@ -110,7 +114,7 @@ class LoopSearcher(Searcher):
         deaths = self.deaths.pop(trial_id, None)
         outcome = result and result.get("outcome/identity") is not None
         if deaths and deaths.reason:
-            self.loop.end(number, deaths.reason)
+            self.loop.end(number, deaths.reason, traceback=deaths.traceback)
         elif trial_id in self.stopped:
             self.loop.end(number, stopped=True)
         elif result and outcome:
@@ -132,13 +136,17 @@ class LoopSearcher(Searcher):
         trial = self.loop.running[self.ids[trial_id]]
         deaths = self.deaths.setdefault(trial_id, Deaths())
         deaths.happened(trial.budget, blameless=any(words in error for words in INFRASTRUCTURE))
-        killed = why_killed(Path(self.config(trial)["folder"]))
-        if killed:
+        folder = Path(self.config(trial)["folder"])
+        crash, deaths.traceback = why_crashed(folder)
+        exited = re.search(r"exit(?:s| with) (?:with an )?exit code (\d+)", error)
+        if killed := why_killed(folder) or crash:
             deaths.reason = killed
+        elif exited:
+            deaths.reason = f"worker: exited with code {exited[1]} in epoch {trial.budget + 1:g}"
+        elif "creation task" in error:  # it never came to the trial: unpickling or importing failed, and will again
+            deaths.reason, deaths.traceback = f"setup: {_last_line(error)}", error
         elif deaths.alike > DEATHS:
-            lines = [line for line in error.strip().splitlines() if line.strip()]
-            told = f": {lines[-1].strip()[:300]}" if lines else ""
-            deaths.reason = f"worker: died {deaths.alike} times in epoch {trial.budget + 1:g}{told}"
+            deaths.reason = f"worker: died {deaths.alike} times in epoch {trial.budget + 1:g}: {_last_line(error)}"
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the ledger is the truth, and Tune's own restore is never used."""
@@ -173,7 +181,11 @@ class LoopScheduler(TrialScheduler):
 
     def on_trial_error(self, tune_controller: Any, trial: TuneTrial) -> None:
         """A worker died; Tune will queue the trial again."""
-        self.searcher.died(trial.trial_id, str(trial.get_error() or "").rpartition("Failure # ")[2])
+        try:  # Tune's `get_error` looks where the text will be copied later
+            text = Path(trial.error_file).read_text(errors="replace")
+        except (OSError, TypeError):
+            text = ""
+        self.searcher.died(trial.trial_id, text.rpartition("Failure # ")[2].partition("\n")[2])
 
     def on_trial_result(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> str:
         """CONTINUE or STOP."""
@@ -208,3 +220,8 @@ class LoopScheduler(TrialScheduler):
     def __getstate__(self) -> dict[str, Any]:
         """See LoopSearcher."""
         return {}
+
+
+def _last_line(error: str) -> str:
+    lines = [line.strip() for line in error.splitlines() if line.strip()]
+    return lines[-1].partition(" Some common causes")[0][-300:] if lines else "nobody knows why"

@@ -15,7 +15,8 @@ from typing import Any
 
 import ray
 from ray import tune
-from ray.tune import Callback, Stopper
+from ray.tune import Stopper
+from ray.tune.progress_reporter import TrialProgressCallback
 
 from raynas.errors import ConfigError, Interrupted
 from raynas.loop import Loop
@@ -121,14 +122,23 @@ class _Deadline(Stopper):
         return {}
 
 
-class _Tick(Callback):
-    """Lets the display breathe between events."""
+class _Tick(TrialProgressCallback):
+    """Lets the display breathe between events, and stands in the place of Tune's own printing of each trial."""
 
     def __init__(self, tick: Callable[[], None]) -> None:
         self.tick = tick
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         self.tick()
+
+    def on_trial_result(self, *args: Any, **info: Any) -> None:
+        pass
+
+    def on_trial_error(self, *args: Any, **info: Any) -> None:
+        pass
+
+    def on_trial_complete(self, *args: Any, **info: Any) -> None:
+        pass
 
     def __getstate__(self) -> dict[str, Any]:
         return {}

@@ -16,6 +16,7 @@ from typing import Any
 
 from ray import tune
 
+from raynas.crashes import CrashFile
 from raynas.errors import RaynasWarning
 from raynas.files import DISK_FULL
 from raynas.ledger import TRACEBACK
@@ -55,6 +56,7 @@ class TrialRunner(tune.Trainable):
         memory = context.pop("memory_gb")
         self.watchdog = Watchdog(memory) if memory or min(self.limits.values()) < math.inf else None
         self.context = context
+        self.crash_file = CrashFile()
         self.readings: Iterator[Any] | None = None
         self.begin(config)
 
@@ -73,6 +75,7 @@ class TrialRunner(tune.Trainable):
         self.spec = config
         self.folder = Path(config["folder"])
         self.end = min(self.estimator.budget, config.get("budget") or math.inf)
+        self.crash_file.open(self.folder)
         self.identity = ""
         self.told: list[Measurement] = []
         self.began = time.monotonic()
@@ -88,6 +91,7 @@ class TrialRunner(tune.Trainable):
     def cleanup(self) -> None:
         """Called by Tune when the actor ends."""
         self.close()
+        self.crash_file.close()
         if self.watchdog:
             self.watchdog.close()
 
@@ -139,6 +143,7 @@ class TrialRunner(tune.Trainable):
     def _over(self, outcome: Outcome) -> dict[str, Any]:
         """Makes the outcome durable before anybody hears of it."""
         self.close()
+        self.crash_file.close()
         outcome.write(self.folder)
         told = {"reason": outcome.reason, "traceback": outcome.traceback[-TRACEBACK:], "full": outcome.full}
         return {"done": True, "outcome": {"identity": outcome.identity, **told}}
