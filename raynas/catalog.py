@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from raynas.errors import ConfigError, unknown
 from raynas.estimators import Train
 from raynas.objectives import Constraint, Objective
 from raynas.schedulers import Asha
+from raynas.settings import brief, check_types, fits
 from raynas.strategies import (
     AmoebaNet,
     Auto,
@@ -33,6 +35,9 @@ from raynas.strategies import (
 )
 
 Factory = Callable[..., Any]
+
+SECRET = re.compile(r"(\w[\w+.-]*://)[^/\s@]+@")
+"""The user name and password of a URL, which no record of a run may hold."""
 
 SPACES: Mapping[str, Factory] = {
     "amoebanet": spaces.amoebanet,
@@ -171,6 +176,10 @@ _TYPES: Mapping[str, type] = {
 }
 
 
+class Foreign(ConfigError):
+    """What a run recorded is made of parts that only Python can make."""
+
+
 def look_up(kind: str, name: str, table: Mapping[str, Factory]) -> Factory:
     """The entry of that name.
 
@@ -197,7 +206,7 @@ def fitted(factory: Factory, trials: int, epochs: float) -> Any:
 
 
 def to_json(value: Any) -> Any:
-    """Settings as JSON: dataclasses become objects with their type's name.
+    """Settings as JSON: dataclasses become objects with their type's name. What logs in to a URL is left out.
 
     Raises:
         ConfigError: the value is no frozen dataclass of JSON values.
@@ -207,7 +216,9 @@ def to_json(value: Any) -> Any:
         return {"type": type(value).__name__, **fields}
     if isinstance(value, tuple | list):
         return [to_json(v) for v in value]
-    if value is None or isinstance(value, str | int | float):
+    if isinstance(value, str):
+        return SECRET.sub(r"\1***@", value)
+    if value is None or isinstance(value, int | float):
         return value
     if callable(value):
         return {"type": "function", "name": getattr(value, "__qualname__", repr(value))}
@@ -218,19 +229,36 @@ def from_json(value: Any) -> Any:
     """Inverts `to_json` for raynas' own types.
 
     Raises:
-        ConfigError: the type is not one of raynas' own.
+        Foreign: a type is not one of raynas' own.
+        ConfigError: a type has no such setting, lacks one, or cannot have such a value.
     """
     if isinstance(value, list):
         return tuple(from_json(v) for v in value)
     if not isinstance(value, dict):
         return value
-    if value.get("type") not in _TYPES:
-        raise ConfigError(
-            f"{value.get('name') or value.get('type')} is not part of raynas: resume in Python, "
+    name = value.get("type")
+    if not isinstance(name, str) or name not in _TYPES:
+        told = value.get("name") or name
+        raise Foreign(
+            f"{brief(told) if not isinstance(told, str) else told[:100]} is not part of raynas: resume in Python, "
             "with Search(...).resume() of the same search, or search with a recipe file"
         )
-    kind = _TYPES[value["type"]]
-    return kind(**{name: from_json(v) for name, v in value.items() if name != "type"})
+    kind = _TYPES[name]
+    known = [f for f in dataclasses.fields(kind) if f.init]
+    given = {key: from_json(v) for key, v in value.items() if key != "type"}
+    for key in given:
+        if key not in {f.name for f in known}:
+            raise unknown(f"setting of {name}", key[:100], [f.name for f in known])
+    lacking = [f.name for f in known if f.name not in given and _required(f)]
+    if lacking:
+        raise ConfigError(f"{name} needs the setting {lacking[0]}")
+    made = kind(**given)
+    check_types(made)
+    return made
+
+
+def _required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def with_settings(value: Any, settings: Mapping[str, str], prefix: str) -> Any:
@@ -244,29 +272,31 @@ def with_settings(value: Any, settings: Mapping[str, str], prefix: str) -> Any:
     Raises:
         ConfigError: no such field, or a value of another type.
     """
-    fields = {f.name for f in dataclasses.fields(value) if f.init}
+    fields = {f.name: f for f in dataclasses.fields(value) if f.init}
     changes = {}
     for name, text in settings.items():
         if name not in fields:
             raise unknown(f"setting {prefix}", name, fields)
-        changes[name] = _typed(text, getattr(value, name), f"{prefix}.{name}")
+        changes[name] = _typed(text, str(fields[name].type), getattr(value, name), f"{prefix}.{name}")
     return dataclasses.replace(value, **changes) if changes else value
 
 
-def _typed(text: str, current: Any, setting: str) -> Any:
+def _typed(text: str, annotation: str, current: Any, setting: str) -> Any:
+    """What a person wrote, as the type that the setting has."""
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
+        value = text
+    kinds = annotation.split(" | ")
+    if "str" in kinds and not isinstance(value, str) and not (value is None and "None" in kinds):
         value = text
     if isinstance(value, list):
         try:
             value = from_json(value)
-        except TypeError as error:  # a field that a dataclass does not have
-            raise ConfigError(f"{setting}: {error}") from error
-    if isinstance(current, float) and type(value) is int:
+        except (ConfigError, RecursionError) as error:
+            raise ConfigError(f"{setting}: {error}, but got {brief(text)}") from error
+    if "float" in kinds and fits(value, "int"):
         value = float(value)
-    if isinstance(current, str) and not isinstance(value, str):
-        value = text
-    if current is not None and not dataclasses.is_dataclass(current) and type(value) is not type(current):
-        raise ConfigError(f"{setting} must be of type {type(current).__name__}, but got {text!r}")
+    if not fits(value, annotation) or (dataclasses.is_dataclass(current) and not isinstance(value, type(current))):
+        raise ConfigError(f"{setting} must be of type {annotation}, but got {brief(text)}")
     return value

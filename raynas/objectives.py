@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from raynas.errors import ConfigError
 from raynas.records import usable
+from raynas.settings import check_types
 
 LESS_IS_BETTER = ("loss", "_ms", "_s", "_m", "_mb", "_error")
 """Endings of metric names that are minimised unless the person says otherwise."""
@@ -28,6 +29,9 @@ class Objective:
     metric: str = "val_accuracy"
     maximise: bool = True
 
+    def __post_init__(self) -> None:
+        check_types(self)
+
     @classmethod
     def parse(cls, text: str) -> Objective:
         """Reads "val_accuracy:max", "latency_ms:min", or a bare metric whose unit tells the direction.
@@ -36,7 +40,7 @@ class Objective:
             ConfigError: the direction is neither max nor min.
         """
         metric, _, direction = text.partition(":")
-        if direction not in ("", "max", "min"):
+        if not metric or direction not in ("", "max", "min"):
             raise ConfigError(f"an objective is METRIC, METRIC:max or METRIC:min, but got {text!r}")
         return cls(metric, direction == "max" or (not direction and not metric.endswith(LESS_IS_BETTER)))
 
@@ -62,6 +66,9 @@ class Constraint:
     bound: float
 
     def __post_init__(self) -> None:
+        check_types(self)
+        if not usable(self.bound):
+            raise ConfigError(f"the bound of a constraint must be a finite number, but got {self.bound!r}")
         if self.comparison not in _COMPARE:
             raise ConfigError(f"a comparison is one of {', '.join(_COMPARE)}, but got {self.comparison!r}")
 

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from raynas.errors import ConfigError, unknown
+from raynas.settings import brief
 
 if TYPE_CHECKING:
     from raynas.search import Search
@@ -81,8 +82,12 @@ def call(function: Callable[..., Any], called: str, **arguments: Any) -> Any:
 
 
 def _import(path: Path, kind: str) -> ModuleType:
-    if not path.is_file():
-        raise ConfigError(f"{kind} {path} does not exist")
+    try:
+        found = path.is_file()
+    except (OSError, ValueError):  # no file system could hold such a name
+        found = False
+    if not found:
+        raise ConfigError(f"{kind} {brief(str(path))[1:-1]} does not exist")
     spec = importlib.util.spec_from_file_location(PREFIX + path.stem, path)
     if spec is None or spec.loader is None:
         raise ConfigError(f"{kind} {path} is no Python file: its name must end with .py")

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 SEARCH, BEST, CHECKPOINTS, RESULT = "search.json", "best", "checkpoints", "result.json"
 
 
+LARGEST_JSON = 2**24
+"""Bytes of a JSON file; those that raynas writes are a thousandth of it."""
+
+
 def best_of(trials: Sequence[Recorded], constraints: Sequence[Constraint] = ()) -> Recorded | None:
     """The trial with the highest score among those at their full budget, or among the stopped ones where none is.
 
@@ -92,14 +96,15 @@ def read_settings(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ConfigError(f"{folder} is no run: it has no {SEARCH}")
     try:
-        settings = json.loads(path.read_text())
+        settings = _read_json(path)
         search = settings["search"]
         for objective in search["objectives"]:
             Objective(objective["metric"], objective["maximise"])
         for constraint in search["constraints"]:
             Constraint(constraint["metric"], constraint["comparison"], constraint["bound"])
         str(settings["names"]["space"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        float(search.get("gpus_per_trial", 0.0))
+    except (ValueError, KeyError, TypeError, AttributeError, OSError, OverflowError, RecursionError) as error:
         raise StateError(f"{path} is damaged: {type(error).__name__}: {error}") from error
     return dict(settings)
 
@@ -149,8 +154,7 @@ class Run:
         if found is None or found.score is None:
             failed = sum(t.status == FAILED for t in self.trials)
             raise StateError(f"{self.folder} has no finished trial yet ({len(self.trials)} asked, {failed} failed)")
-        space = str(self.settings["names"]["space"])
-        architecture = Architecture(space, found.answers, self.graph(found.id), {})
+        architecture = Architecture(str(self.settings["names"]["space"]), found.answers, self.graph(found.id), {})
         metrics = dict(found.metrics)
         if self.result.get("trial") == found.id:
             metrics |= self.result["metrics"]
@@ -161,7 +165,13 @@ class Run:
     def result(self) -> dict[str, Any]:
         """What was delivered at the end: `trial`, and `metrics` on the test split. Empty before."""
         path = self.folder / BEST / RESULT
-        return dict(json.loads(path.read_text())) if path.is_file() else {}
+        if not path.is_file():
+            return {}
+        try:
+            told = _read_json(path)
+            return {"trial": int(told["trial"]), "metrics": {str(k): float(v) for k, v in told["metrics"].items()}}
+        except (ValueError, KeyError, TypeError, AttributeError, OSError, OverflowError, RecursionError) as error:
+            raise StateError(f"{path} is damaged: {type(error).__name__}: {error}") from error
 
     @property
     def state(self) -> str:
@@ -188,7 +198,7 @@ class Run:
                 "answers": found.answers,
             }
         front = [
-            {"trial": t.id, "key": t.key, "metrics": {o.metric: t.metrics[o.metric] for o in self.objectives}}
+            {"trial": t.id, "key": t.key, "metrics": {o.metric: t.metrics.get(o.metric) for o in self.objectives}}
             for t in pareto(self.trials, self.constraints)
         ]
         return {
@@ -227,3 +237,9 @@ class Run:
     def to_parquet(self) -> None:
         """Writes `trials.parquet` and `measurements.parquet` into the run's folder."""
         write_tables(self.folder, self.trials)
+
+
+def _read_json(path: Path) -> Any:
+    if path.stat().st_size > LARGEST_JSON:
+        raise ValueError(f"it is larger than {LARGEST_JSON:,} bytes")
+    return json.loads(path.read_text(encoding="utf-8"))

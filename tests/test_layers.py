@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1] / "raynas"
 
 LAYERS = [
     {"errors", "seeds", "files"},
-    {"machine"},
+    {"machine", "settings"},
     {"layers"},
     {"ops"},
     {"canonical"},

@@ -15,18 +15,27 @@ from typing import Any
 from rich.console import Console
 
 from raynas import catalog
-from raynas.errors import ConfigError, unknown
+from raynas.data.paths import absolute
+from raynas.errors import ConfigError, StateError, unknown
 from raynas.estimators import Train
 from raynas.objectives import Constraint, Objective
 from raynas.recipe import load_recipe
-from raynas.run import read_settings
+from raynas.run import SEARCH, read_settings
 from raynas.schedulers import Asha
 from raynas.search import Search
+from raynas.settings import brief, check_types, fits
 from raynas.spaces.decide import sample
 from raynas.spaces.function import as_space
 
 PARTS = ("space", "strategy", "estimator", "scheduler", "data")
 """What `--set PART.field=value` can address."""
+
+RECORDED = {"space", "strategy", "estimator", "scheduler", "objectives", "constraints", "seed"}
+"""What every run recorded."""
+
+PATHS = ("storage", "data_dir", "recipe")
+OPTIONS = {"settings": "--set", "objectives": "--objective", "constraints": "--constraint", "recipe": "RECIPE.py"}
+"""How options are written whose names differ."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,7 @@ def make_search(choices: Choices) -> Search:
     Raises:
         ConfigError: an option names something unknown or has a value that cannot work.
     """
+    _check_texts(choices)
     settings = _settings(choices.settings)
     base = load_recipe(choices.recipe) if choices.recipe else Search()
     fields = (
@@ -73,8 +83,8 @@ def make_search(choices: Choices) -> Search:
     )  # fmt: skip
     changes: dict[str, Any] = {f: v for f in fields if (v := getattr(choices, f)) is not None}
     trials = changes.get("trials", base.trials)
-    if trials < 1:
-        raise ConfigError(f"trials must be at least 1, but got {trials}")
+    if not fits(trials, "int") or trials < 1:
+        raise ConfigError(f"trials must be at least 1, but got {brief(trials)}")
     if choices.recipe:
         path, colon, function = choices.recipe.partition(":")
         changes["recipe"] = f"{Path(path).resolve()}{colon}{function}"  # `raynas resume` may run elsewhere
@@ -86,7 +96,9 @@ def make_search(choices: Choices) -> Search:
     changes["estimator"] = estimator = _estimator(choices, base.estimator, settings)
     changes["strategy"] = _strategy(choices, base, trials, estimator.budget, settings)
     changes["scheduler"] = _scheduler(choices, base, estimator, settings)
-    return dataclasses.replace(base, **changes)
+    made = dataclasses.replace(base, **changes)
+    check_types(made)
+    return made
 
 
 def remake_search(folder: Path, **changes: Any) -> Search:
@@ -94,26 +106,70 @@ def remake_search(folder: Path, **changes: Any) -> Search:
 
     Raises:
         ConfigError: the folder is no run, or the run used parts that only Python can make.
+        StateError: what was recorded is damaged.
     """
     recorded = read_settings(folder)["search"]
-    base = load_recipe(recorded["recipe"]) if recorded.get("recipe") else None
+    resolved = folder.resolve()
+    place = {"storage": str(resolved.parent), "name": resolved.name}
+    search = _recorded(recorded, folder, place)
+    if changes.get("trials") is not None and changes["trials"] < search.trials:
+        raise ConfigError(f"trials must be at least {search.trials}, as the run began, but got {changes['trials']}")
+    changed = dataclasses.replace(search, **{name: value for name, value in changes.items() if value is not None})
+    check_types(changed)
+    return changed
+
+
+def _recorded(recorded: Mapping[str, Any], folder: Path, place: Mapping[str, str]) -> Search:
+    """The search that was recorded; parts that are no part of raynas come from its recipe."""
+    base: Search | None = None
     made: dict[str, Any] = {}
     for field in dataclasses.fields(Search):
-        if field.name not in recorded:
-            continue  # a setting that the run's raynas did not have yet
+        if field.name in place or field.name not in recorded:
+            continue  # a search of an older raynas had fewer settings
         try:
             made[field.name] = catalog.from_json(recorded[field.name])
-        except ConfigError:
-            if base is None:
+        except catalog.Foreign:
+            if not recorded.get("recipe"):
                 raise
+            base = base or load_recipe(_own_recipe(recorded["recipe"], folder))
             made[field.name] = getattr(base, field.name)
-    resolved = folder.resolve()
-    made |= {"storage": str(resolved.parent), "name": resolved.name}
-    if changes.get("trials") is not None and changes["trials"] < recorded["trials"]:
-        raise ConfigError(
-            f"trials must be at least {recorded['trials']}, as the run began, but got {changes['trials']}"
+        except (ConfigError, RecursionError) as error:
+            raise StateError(f"{folder / SEARCH} is damaged: {field.name}: {error}") from error
+    if lacking := RECORDED - set(made):
+        raise StateError(f"{folder / SEARCH} is damaged: it has no {min(lacking)}")
+    try:
+        search = Search(**{**made, **place})
+        check_types(search)
+    except ConfigError as error:
+        raise StateError(f"{folder / SEARCH} is damaged: {error}") from error
+    return search
+
+
+def _own_recipe(recipe: object, folder: Path) -> str:
+    """The recipe that a run recorded. A run's folder may come from anywhere, so nothing inside of it is ever run.
+
+    Raises:
+        StateError: it is no absolute path, or lies in the run's folder.
+    """
+    path = Path(recipe.partition(":")[0]) if isinstance(recipe, str) and fits(recipe, "str") else Path()
+    if not path.is_absolute() or path.resolve().is_relative_to(folder.resolve()):
+        raise StateError(
+            f"{folder / SEARCH} names the recipe {brief(recipe)}: only an absolute path outside of the run's folder "
+            "is run; load the recipe in Python and call its resume()"
         )
-    return Search(**made | {name: value for name, value in changes.items() if value is not None})
+    return str(recipe)
+
+
+def _check_texts(choices: Choices) -> None:
+    """Options are single lines, numbers are such that files can hold them, and file systems can hold the paths."""
+    for field in dataclasses.fields(choices):
+        given = getattr(choices, field.name)
+        option = OPTIONS.get(field.name, f"--{field.name.replace('_', '-')}")
+        if not fits(given, str(field.type)):
+            rule = "one line of at most 4,096 characters" if "str" in str(field.type) else "a number below 2**63"
+            raise ConfigError(f"{option} must be {rule}, but got {brief(given)}")
+        if field.name in PATHS and given is not None:
+            absolute(given)
 
 
 def _settings(texts: Sequence[str]) -> Mapping[str, Mapping[str, str]]:

@@ -13,15 +13,18 @@ from raynas.errors import DataError
 
 MODES = {1: "L", 3: "RGB"}
 
+LARGEST_SIDE = 4096
+"""Pixels on each side of what a network sees."""
+
 
 def check_format(size: int, channels: int) -> None:
     """Refuses what `decode` cannot produce.
 
     Raises:
-        DataError: size < 1, or channels neither 1 nor 3.
+        DataError: size outside 1..LARGEST_SIDE, or channels neither 1 nor 3.
     """
-    if size < 1:
-        raise DataError(f"size must be at least 1 pixel, but got {size}")
+    if not 1 <= size <= LARGEST_SIDE:
+        raise DataError(f"size must be at least 1 and at most {LARGEST_SIDE:,} pixels, but got {size}")
     if channels not in MODES:
         raise DataError(f"channels must be 1 (grey) or 3 (colour), but got {channels}")
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from raynas.data.images import Images, Splits
 from raynas.data.split import stratified_split
+from raynas.errors import DataError
+from raynas.settings import check_types
 
 # 60/20/20 %. One validation image is 0.28 % of accuracy.
 TRAIN, VAL, TEST = 1077, 360, 360
@@ -30,7 +32,8 @@ class Digits:
     seed: int = 0
 
     def check(self) -> None:
-        """Nothing can be missing: scikit-learn bundles the images."""
+        """Raises DataError: a seed that is none. The images cannot be missing: scikit-learn bundles them."""
+        check_types(self, DataError)
 
     def load(self) -> Splits:
         """The images, with the original grey levels 0..16 spread over 0..255."""

@@ -14,6 +14,7 @@ from raynas.data.images import Images, Splits
 from raynas.data.paths import absolute
 from raynas.data.split import PARTS, check_fractions, complete
 from raynas.errors import DataError
+from raynas.settings import check_types
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".pbm", ".tif", ".tiff"})
 """What counts as an image, in either case; other files and hidden ones are passed over."""
@@ -48,6 +49,7 @@ class Folder:
 
     def check(self) -> None:
         """Raises DataError: no such folder, a layout other than the two, fewer than 2 classes, a class of no images."""
+        check_types(self, DataError)
         check_format(self.size, self.channels)
         check_fractions(self.val_fraction, self.test_fraction)
         self._layout()

@@ -18,6 +18,7 @@ from raynas.data.labels import encode
 from raynas.data.paths import absolute, check_file
 from raynas.data.split import check_fractions, complete
 from raynas.errors import DataError
+from raynas.settings import check_types
 
 EXPECTED = "x and y, or x_train and y_train (with x_val and y_val, x_test and y_test if published)"
 SPLIT_ARRAYS = {part: (f"x_{part}", f"y_{part}") for part in ("train", "val", "test")}
@@ -55,6 +56,7 @@ class Npz:
 
     def check(self) -> None:
         """Raises DataError: no such file, no .npz file, or arrays of other names."""
+        check_types(self, DataError)
         check_fractions(self.val_fraction, self.test_fraction)
         check_file(self.path)
         self._names()

@@ -15,6 +15,7 @@ from raynas.data.labels import encode
 from raynas.data.paths import absolute, check_file
 from raynas.data.split import PARTS, check_fractions, complete
 from raynas.errors import DataError
+from raynas.settings import check_types
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Parquet:
         """Raises DataError: no such file, no Parquet file, or columns missing or of other types."""
         from pyarrow import types
 
+        check_types(self, DataError)
         check_format(self.size, self.channels)
         check_fractions(self.val_fraction, self.test_fraction)
         check_file(self.path)

@@ -19,6 +19,7 @@ from raynas.data.images import Images, Splits
 from raynas.data.paths import absolute
 from raynas.data.split import stratified_split
 from raynas.errors import DataError
+from raynas.settings import check_types
 
 FASHION_MD5 = {
     "train-images-idx3-ubyte": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
@@ -70,6 +71,7 @@ class Published(ABC):
 
     def check(self) -> None:
         """Raises DataError: files missing, or sizes that do not fit the published number of images."""
+        check_types(self, DataError)
         least = self.classes
         if self.val_size < least or (self.train_size is not None and self.train_size < least):
             raise DataError(

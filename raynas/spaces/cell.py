@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from raynas.graph import Graph, GraphBuilder
 from raynas.records import Choose
-from raynas.spaces.checks import check_options, check_whole
+from raynas.spaces.checks import MOST, check_options, check_whole
 from raynas.spaces.stack import Stack, edge
 
 DARTS_OPS = (
@@ -48,7 +48,7 @@ class Cells(Stack):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_options(self, "ops", f"ops of {', '.join(DARTS_OPS)}", DARTS_OPS.__contains__)
-        check_whole(self, "nodes")
+        check_whole(self, "nodes", most=MOST)
 
     def decide(self, choose: Choose) -> Graph:
         """Asks for both cells: per node, which two earlier states it joins and by which op each."""

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from raynas.errors import ConfigError
 from raynas.graph import Graph, GraphBuilder
 from raynas.records import Choose
+from raynas.settings import check_types
+from raynas.spaces.checks import MOST, check_options, check_span, check_whole, whole
 
 CHAIN_OPS = ("conv_3x3", "conv_5x5", "conv_1x1", "depthwise_3x3", "depthwise_5x5", "max_pool_3x3", "avg_pool_3x3")
 """What a branch may hold."""
@@ -41,17 +43,13 @@ class Chain:
     name: str = "chain"
 
     def __post_init__(self) -> None:
+        check_types(self)
         wrong = [op for op in self.ops if op not in CHAIN_OPS]
         if wrong or not self.ops:
             raise ConfigError(f"ops must be some of {', '.join(CHAIN_OPS)}, but got {self.ops!r}")
-        if not 1 <= self.min_layers <= self.max_layers:
-            raise ConfigError(
-                f"1 <= min_layers <= max_layers must hold, but got ({self.min_layers}, {self.max_layers})"
-            )
-        if not self.widths or min(self.widths) < 1:
-            raise ConfigError(f"widths must be positive, but got {self.widths!r}")
-        if self.branches < 1:
-            raise ConfigError(f"branches must be at least 1, but got {self.branches}")
+        check_span(self, "min_layers", "max_layers")
+        check_options(self, "widths", "whole numbers of at least 1", whole)
+        check_whole(self, "branches", most=MOST)
 
     def decide(self, choose: Choose) -> Graph:
         """Asks for the depth, then layer by layer for width, stride, branches and skip."""

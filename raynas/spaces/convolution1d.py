@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from raynas.errors import ConfigError
 from raynas.graph import Graph, GraphBuilder
 from raynas.layers import ACTIVATIONS
 from raynas.records import Choose
-from raynas.spaces.checks import check_options, odd, probability, whole
+from raynas.settings import check_types
+from raynas.spaces.checks import check_options, check_span, odd, probability, whole
 
 REDUCTIONS = ("none", "stride", "max_pool", "avg_pool")
 """How a block can halve the length: not, by its convolution, or by pooling after it."""
@@ -48,10 +48,8 @@ class Convolution1d:
     residual: bool = True
 
     def __post_init__(self) -> None:
-        if not 1 <= self.min_blocks <= self.max_blocks:
-            raise ConfigError(
-                f"1 <= min_blocks <= max_blocks must hold, but got ({self.min_blocks}, {self.max_blocks})"
-            )
+        check_types(self)
+        check_span(self, "min_blocks", "max_blocks")
         check_options(self, "widths", "whole numbers of at least 1", whole)
         check_options(self, "kernels", "odd whole numbers of at least 1", odd)
         check_options(self, "dilations", "whole numbers of at least 1", whole)

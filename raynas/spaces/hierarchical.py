@@ -20,7 +20,8 @@ from raynas.errors import ConfigError
 from raynas.graph import WIDTH, Graph, GraphBuilder, Node
 from raynas.ops import CONCAT, INPUT, MOTIF
 from raynas.records import Choose
-from raynas.spaces.checks import check_whole
+from raynas.settings import check_types
+from raynas.spaces.checks import MOST, STAGES, check_whole, few
 
 PRIMITIVES = ("identity", "conv_1x1", "depthwise_3x3", "sep_conv_3x3", "max_pool_3x3", "avg_pool_3x3")
 """The motifs of level 1, as in the paper's section 4.1."""
@@ -51,10 +52,13 @@ class Hierarchical:
     width: int = 8
 
     def __post_init__(self) -> None:
-        check_whole(self, "stages", "repeats", "width")
-        if not self.motifs or self.motifs[-1] != 1 or any(type(n) is not int or n < 1 for n in self.motifs):
+        check_whole(self, "stages", most=STAGES)
+        check_whole(self, "repeats", most=MOST)
+        check_whole(self, "width")
+        check_types(self)
+        if not self.motifs or self.motifs[-1] != 1 or not all(map(few, self.motifs)):
             raise ConfigError(f"motifs must be positive and end with 1, the cell, but got {self.motifs!r}")
-        if len(self.nodes) != len(self.motifs) or any(type(n) is not int or n < 2 for n in self.nodes):
+        if len(self.nodes) != len(self.motifs) or any(not few(n) or n < 2 for n in self.nodes):
             told = f"at least 2 for each of the {len(self.motifs)} levels of motifs"
             raise ConfigError(f"nodes must be {told}, but got {self.nodes!r}")
         if not self.primitives or not set(self.primitives) <= set(PRIMITIVES):

@@ -17,7 +17,8 @@ from typing import NamedTuple
 from raynas.errors import ConfigError
 from raynas.graph import Graph, GraphBuilder
 from raynas.records import Choose
-from raynas.spaces.checks import check_options, check_rate, check_whole, odd, positive, whole
+from raynas.settings import check_types
+from raynas.spaces.checks import MOST, STAGES, check_options, check_rate, check_whole, few, odd, positive, whole
 
 STEMS = ("3x3", "googlenet")
 """How a network begins: a convolution that keeps the resolution; or a 7x7, a 1x1 and a 3x3 convolution with poolings,
@@ -87,13 +88,14 @@ class Inception:
     name: str = "inception"
 
     def __post_init__(self) -> None:
-        check_whole(self, "stages", "width")
+        check_whole(self, "stages", most=STAGES)
+        check_whole(self, "width")
         for field in ("ones", "threes", "larges", "pooleds", "three_narrows", "large_narrows"):
             check_options(self, field, "whole numbers of at least 1", whole)
             widths = [self.width * share // UNIT for share in getattr(self, field)]
             if min(widths) < 1 or len(set(widths)) < len(widths):
                 raise ConfigError(f"{field}, in 64ths of width {self.width}, must be different, but make {widths}")
-        check_options(self, "depths", "whole numbers of at least 1", whole)
+        check_options(self, "depths", f"whole numbers from 1 to {MOST:,}", few)
         check_options(self, "kernels", "odd numbers", odd)
         check_options(self, "pools", f"of {', '.join(POOLS)}", POOLS.__contains__)
         check_options(self, "reductions", f"of {', '.join(REDUCTIONS)}", REDUCTIONS.__contains__)
@@ -101,6 +103,7 @@ class Inception:
         check_rate(self, "dropout")
         if not positive(self.eps):
             raise ConfigError(f"eps must be a positive number, but got {self.eps!r}")
+        check_types(self)
 
     def decide(self, choose: Choose) -> Graph:
         """Asks for the stem, then stage by stage and module by module."""

@@ -22,7 +22,8 @@ from raynas.errors import ConfigError, SpaceError
 from raynas.graph import Graph, GraphBuilder
 from raynas.ops import SUM_LIKE_FIRST, Scalar
 from raynas.records import Answers, Choose, Domain, Integer, Options, Real
-from raynas.spaces.checks import check_whole
+from raynas.settings import check_types
+from raynas.spaces.checks import MOST, check_whole
 from raynas.spaces.domains import draw, redraw, size_of
 
 T = TypeVar("T")
@@ -94,7 +95,9 @@ class LargeScale:
     tune_lr: bool = True
 
     def __post_init__(self) -> None:
-        check_whole(self, "max_length", "max_channels", "max_filter", "max_stride")
+        check_types(self)
+        check_whole(self, "max_length", "max_filter", most=MOST)
+        check_whole(self, "max_channels", "max_stride")
         if not 1 <= self.image_channels <= self.max_channels:
             raise ConfigError(f"image_channels must be in [1, {self.max_channels}], but got {self.image_channels}")
         if not 0 < self.min_lr <= self.max_lr < math.inf:

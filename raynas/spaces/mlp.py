@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from raynas.errors import ConfigError
 from raynas.graph import Graph, GraphBuilder
 from raynas.layers import ACTIVATIONS
 from raynas.records import Choose
-from raynas.spaces.checks import check_options, probability, whole
+from raynas.settings import check_types
+from raynas.spaces.checks import check_options, check_span, probability, whole
 
 FUNNEL, FREE = "funnel", "free"
 NORMS = ("none", "layer_norm")
@@ -46,10 +46,8 @@ class Mlp:
     residual: bool = True
 
     def __post_init__(self) -> None:
-        if not 1 <= self.min_layers <= self.max_layers:
-            raise ConfigError(
-                f"1 <= min_layers <= max_layers must hold, but got ({self.min_layers}, {self.max_layers})"
-            )
+        check_types(self)
+        check_span(self, "min_layers", "max_layers")
         check_options(self, "shapes", "of funnel, free", (FUNNEL, FREE).__contains__)
         check_options(self, "widths", "whole numbers of at least 1", whole)
         check_options(self, "activations", f"of {', '.join(ACTIVATIONS)}", ACTIVATIONS.__contains__)

@@ -21,7 +21,8 @@ from raynas.graph import STRIDE, WIDTH, Graph, GraphBuilder
 from raynas.layers import ACTIVATIONS
 from raynas.ops import Scalar
 from raynas.records import Choose
-from raynas.spaces.checks import check_options, check_rate, check_whole, odd, positive, whole
+from raynas.settings import check_types
+from raynas.spaces.checks import MOST, check_options, check_rate, check_whole, few, odd, positive, whole
 
 GATES = ("sigmoid", "hardsigmoid")
 """What a squeeze-and-excitation ends with."""
@@ -52,11 +53,12 @@ class MobileStage:
 
     def __post_init__(self) -> None:
         check_whole(self, "width", "stride")
-        check_options(self, "depths", "whole numbers of at least 1", whole)
+        check_options(self, "depths", f"whole numbers from 1 to {MOST:,}", few)
         check_options(self, "kernels", "odd numbers", odd)
         check_options(self, "expansions", "numbers of at least 0", lambda value: value == 0 or positive(value))
         check_options(self, "squeezes", "of false and true", lambda value: isinstance(value, bool))
         check_options(self, "activations", f"of {', '.join(ACTIVATIONS)}", ACTIVATIONS.__contains__)
+        check_types(self)
 
     def count(self) -> int:
         """A stage of d blocks has (answers of a block) ** d answers, and the activation."""
@@ -132,6 +134,7 @@ class Mobile:
         for field in ("eps", "momentum"):
             if not positive(getattr(self, field)):
                 raise ConfigError(f"{field} must be a positive number, but got {getattr(self, field)!r}")
+        check_types(self)
 
     def decide(self, choose: Choose) -> Graph:
         """Asks for width and resolution, then stage by stage and block by block."""

@@ -28,7 +28,8 @@ from raynas.errors import ArchitectureError, ConfigError
 from raynas.graph import Graph, GraphBuilder
 from raynas.ops import Scalar
 from raynas.records import Choose
-from raynas.spaces.checks import check_whole
+from raynas.settings import check_types
+from raynas.spaces.checks import MOST, check_whole
 
 OPS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
 """In the benchmark's own order, by which its hash numbers them."""
@@ -67,13 +68,15 @@ class NasBench101:
     vertices: int = VERTICES
 
     def __post_init__(self) -> None:
-        check_whole(self, "width", "modules")
+        check_whole(self, "modules", most=MOST)
+        check_whole(self, "width")
         check_whole(self, "vertices", least=3)
         if self.vertices > VERTICES:
             raise ConfigError(f"vertices must be at most {VERTICES}, but got {self.vertices}")
         if self.width < self.vertices - 2:
             told = f"width must be at least {self.vertices - 2}, a channel for each vertex"
             raise ConfigError(f"{told}, but got {self.width}")
+        check_types(self)
 
     @property
     def name(self) -> str:

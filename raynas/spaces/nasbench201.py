@@ -12,10 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from raynas.errors import ArchitectureError, ConfigError
+from raynas.errors import ArchitectureError
 from raynas.graph import STRIDE, WIDTH, Graph, GraphBuilder, Node
 from raynas.ops import INPUT, SUM, Scalar
 from raynas.records import Choose
+from raynas.settings import check_types
+from raynas.spaces.checks import MOST, check_whole
 
 OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 """In the benchmark's own order."""
@@ -41,9 +43,9 @@ class NasBench201:
     repeats: int = 5
 
     def __post_init__(self) -> None:
-        for field in ("width", "repeats"):
-            if getattr(self, field) < 1:
-                raise ConfigError(f"{field} must be at least 1, but got {getattr(self, field)}")
+        check_whole(self, "width")
+        check_whole(self, "repeats", most=MOST)
+        check_types(self)
 
     @property
     def name(self) -> str:

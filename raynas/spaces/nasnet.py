@@ -17,7 +17,7 @@ from functools import lru_cache
 
 from raynas.graph import Graph, GraphBuilder
 from raynas.records import Choose
-from raynas.spaces.checks import check_options, check_whole
+from raynas.spaces.checks import MOST, check_options, check_whole
 from raynas.spaces.stack import Stack, edge
 
 NASNET_OPS = (
@@ -75,7 +75,7 @@ class NasNet(Stack):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_options(self, "ops", f"ops of {', '.join(NASNET_OPS)}", NASNET_OPS.__contains__)
-        check_whole(self, "blocks")
+        check_whole(self, "blocks", most=MOST)
 
     def decide(self, choose: Choose) -> Graph:
         """Asks for both cells: per block two states (0 and 1 are the cell's inputs), two ops and how to join."""

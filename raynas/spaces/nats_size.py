@@ -17,7 +17,8 @@ from raynas.errors import ArchitectureError
 from raynas.graph import WIDTH, Graph, GraphBuilder, Node
 from raynas.ops import Scalar
 from raynas.records import Choose
-from raynas.spaces.checks import check_options, check_whole, whole
+from raynas.settings import check_types
+from raynas.spaces.checks import MOST, check_options, check_whole, whole
 from raynas.spaces.decide import replay
 from raynas.spaces.nasbench201 import NasBench201, from_string, residual
 
@@ -39,7 +40,8 @@ class NatsSize:
 
     def __post_init__(self) -> None:
         check_options(self, "channels", "whole numbers of at least 1", whole)
-        check_whole(self, "repeats")
+        check_whole(self, "repeats", most=MOST)
+        check_types(self)
 
     @property
     def name(self) -> str:

@@ -19,7 +19,8 @@ from raynas.errors import ConfigError
 from raynas.graph import STRIDE, WIDTH, Graph, GraphBuilder
 from raynas.ops import MOTIF
 from raynas.records import Choose
-from raynas.spaces.checks import check_options, check_whole, odd, positive, whole
+from raynas.settings import check_types
+from raynas.spaces.checks import MOST, STAGES, check_options, check_whole, few, odd, positive, whole
 
 STEMS = ("3x3", "5x5", "7x7_pool")
 """How a network begins: a convolution that keeps the resolution; or one of stride 2 and a max pooling, which leave a
@@ -78,14 +79,16 @@ class Residual:
     name: str = "residual"
 
     def __post_init__(self) -> None:
-        check_whole(self, "stages", "width")
+        check_whole(self, "stages", most=STAGES)
+        check_whole(self, "width")
         check_options(self, "factors", "positive numbers", positive)
-        check_options(self, "depths", "whole numbers of at least 1", whole)
+        check_options(self, "depths", f"whole numbers from 1 to {MOST:,}", few)
         check_options(self, "stems", f"of {', '.join(STEMS)}", STEMS.__contains__)
         check_options(self, "blocks", f"of {', '.join(BLOCKS)}", BLOCKS.__contains__)
         check_options(self, "kernels", "odd numbers", odd)
         check_options(self, "ratios", "whole numbers of at least 1", whole)
         check_options(self, "groups", "whole numbers of at least 1", whole)
+        check_types(self)
         for stage in range(self.stages):
             widths = self.widths(stage)
             if min(widths) < 1 or len(set(widths)) < len(widths):

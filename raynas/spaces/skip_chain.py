@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from raynas.errors import ConfigError
 from raynas.graph import Graph, GraphBuilder
 from raynas.ops import CONCAT_PADDED, Scalar
 from raynas.records import Answers, Choose
-from raynas.spaces.checks import check_options, odd, whole
+from raynas.settings import check_types
+from raynas.spaces.checks import check_options, check_span, odd, whole
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,8 @@ class SkipChain:
     strides: tuple[int, ...] = (1, 2)
 
     def __post_init__(self) -> None:
-        if not 1 <= self.min_layers <= self.max_layers:
-            raise ConfigError(
-                f"1 <= min_layers <= max_layers must hold, but got ({self.min_layers}, {self.max_layers})"
-            )
+        check_types(self)
+        check_span(self, "min_layers", "max_layers")
         for field in ("heights", "widths"):
             check_options(self, field, "odd whole numbers of at least 1", odd)
         for field in ("filters", "strides"):

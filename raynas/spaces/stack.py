@@ -14,7 +14,8 @@ from functools import lru_cache
 
 from raynas.errors import ConfigError
 from raynas.graph import WIDTH, Graph, GraphBuilder
-from raynas.spaces.checks import check_rate, check_whole
+from raynas.settings import check_types
+from raynas.spaces.checks import MOST, check_rate, check_whole
 
 SKIP = "skip_connect"
 
@@ -59,7 +60,9 @@ class Stack:
     drop_path: float = 0.0
 
     def __post_init__(self) -> None:
-        check_whole(self, "layers", "width", "stem")
+        check_types(self)
+        check_whole(self, "layers", most=MOST)
+        check_whole(self, "width", "stem")
         check_rate(self, "drop_path")
         if self.imagenet and self.width < 2:
             raise ConfigError(f"width must be at least 2 where imagenet is true, but got {self.width}")

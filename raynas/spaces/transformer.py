@@ -18,7 +18,8 @@ from functools import lru_cache
 from raynas.errors import ConfigError
 from raynas.graph import Graph, GraphBuilder
 from raynas.records import Choose
-from raynas.spaces.checks import check_options, check_rate, check_whole, positive, whole
+from raynas.settings import check_types
+from raynas.spaces.checks import MOST, check_options, check_rate, check_whole, few, positive, whole
 
 Block = tuple[int, float]  # heads, how many times wider the feed-forward layer is
 
@@ -50,8 +51,10 @@ class Transformer:
     name: str = "transformer"
 
     def __post_init__(self) -> None:
-        for field in ("patches", "widths", "depths", "heads"):
+        check_types(self)
+        for field in ("patches", "widths", "heads"):
             check_options(self, field, "whole numbers of at least 1", whole)
+        check_options(self, "depths", f"whole numbers from 1 to {MOST:,}", few)
         check_options(self, "ratios", "positive numbers", positive)
         check_whole(self, "head_width")
         check_rate(self, "dropout")

@@ -20,6 +20,7 @@ from raynas.objectives import Objectives
 from raynas.ops import CODE
 from raynas.plan import Task
 from raynas.records import RUNNING, Architecture, Proposal, Space, Trial
+from raynas.settings import check_types
 from raynas.spaces.checks import check_whole
 from raynas.spaces.decide import sample
 from raynas.strategies.promotion import expected
@@ -43,6 +44,7 @@ class Auto:
     search: RidgeSearch = field(default_factory=RidgeSearch)
 
     def __post_init__(self) -> None:
+        check_types(self)
         epochs = [level[0] or math.inf for level in self.levels]
         if not self.levels or any(a >= b for a, b in zip((0, *epochs), epochs, strict=False)):
             raise ConfigError(f"levels must be (epochs, trials) with rising epochs, but got {self.levels!r}")

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from raynas.errors import ConfigError
 from raynas.objectives import Objectives
 from raynas.records import Space
+from raynas.settings import check_types
 from raynas.spaces.checks import check_whole
 from raynas.strategies.features import Matrix
 from raynas.strategies.surrogate import ModelProposer, Vector
@@ -65,6 +66,7 @@ class Bananas:
     def __post_init__(self) -> None:
         check_whole(self, "initial", "batch", "top", "candidates", "patience", "layers", "hidden", "epochs")
         check_whole(self, "members", "minibatch", "history", least=2)
+        check_types(self)
         if not 0 <= self.explore <= 1 or not 0 < self.learning_rate < math.inf:
             raise ConfigError(
                 "0 <= explore <= 1 and learning_rate > 0 must hold, "

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from raynas.objectives import Objectives
 from raynas.records import Space
+from raynas.settings import check_types
 from raynas.spaces.checks import check_whole
 from raynas.strategies.policy import PolicyProposer, Rewards, check_policy
 
@@ -41,6 +42,7 @@ class Controller:
     failure: float = 1.0
 
     def __post_init__(self) -> None:
+        check_types(self)
         check_whole(self, "hidden", "layers", "batch")
         check_policy(self, "learning_rate", "clip")
 

@@ -10,8 +10,9 @@ from random import Random
 from raynas.errors import ConfigError, DataError, Exhausted, SpaceError
 from raynas.objectives import Objectives
 from raynas.records import Architecture, Proposal, Space, Trial
+from raynas.settings import check_types
 from raynas.strategies.fresh import Fresh
-from raynas.strategies.plain import Questions
+from raynas.strategies.plain import LONGEST_QUOTE, Questions
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,9 @@ class FileSearch:
     """
 
     path: str = ""
+
+    def __post_init__(self) -> None:
+        check_types(self)
 
     def begin(self, space: Space, objectives: Objectives, seed: int) -> FileProposer:
         """A new search; the seed changes nothing.
@@ -46,6 +50,8 @@ class FileSearch:
         if not self.path:
             raise ConfigError("path must be that of a file of architectures: --set strategy.path=FILE")
         try:
+            if Path(self.path).exists() and not Path(self.path).is_file():
+                raise DataError(f"{self.path} cannot be read: it is no file")
             lines = Path(self.path).read_text(encoding="utf-8").splitlines()
         except (OSError, ValueError) as error:
             raise DataError(f"{self.path} cannot be read: {error}") from error
@@ -55,8 +61,8 @@ class FileSearch:
             if line.strip():
                 try:
                     found.append(questions.read(line)[0])
-                except SpaceError as error:
-                    raise DataError(f"{self.path}, line {number}: {error}") from error
+                except (SpaceError, RecursionError) as error:
+                    raise DataError(f"{self.path}, line {number}: {str(error)[:LONGEST_QUOTE]}") from error
         if not found:
             raise DataError(f"{self.path} holds no architecture: each line must be a JSON object, question -> answer")
         return found

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from raynas.errors import ConfigError, Exhausted
 from raynas.objectives import Objectives
 from raynas.records import RUNNING, STOPPED, Proposal, Proposer, Space, Strategy, Trial
+from raynas.settings import check_types
 from raynas.spaces.checks import check_whole
 from raynas.strategies.regularized_evolution import RegularizedEvolution
 
@@ -34,6 +35,7 @@ class Finals:
         check_whole(self, "trials", "finalists")
         if isinstance(self.search, type) or not isinstance(self.search, Strategy):
             raise ConfigError(f"search must be a strategy, but got {self.search!r}")
+        check_types(self)
 
     def begin(self, space: Space, objectives: Objectives, seed: int) -> FinalsProposer:
         """A new search; finalists are told by the first objective."""

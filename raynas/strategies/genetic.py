@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from raynas.errors import ConfigError
 from raynas.objectives import Objectives
 from raynas.records import Space
+from raynas.settings import check_types
 from raynas.spaces.checks import check_whole
 from raynas.strategies.evolution import (
     Population,
@@ -47,6 +48,7 @@ class Genetic:
     at_once: int = 0
 
     def __post_init__(self) -> None:
+        check_types(self)
         if not 1 <= self.tournament <= self.population:
             raise ConfigError(
                 "1 <= tournament <= population must hold, "

@@ -17,6 +17,7 @@ from raynas.errors import ConfigError, Exhausted
 from raynas.objectives import Objectives
 from raynas.ops import Scalar
 from raynas.records import Architecture, Domain, Options, Proposal, Real, Space, Trial
+from raynas.settings import check_types
 from raynas.spaces.asking import Answering
 from raynas.spaces.checks import check_whole
 from raynas.spaces.domains import size_of
@@ -47,6 +48,7 @@ class Grid:
 
     def __post_init__(self) -> None:
         check_whole(self, "points", "stride")
+        check_types(self)
 
     def begin(self, space: Space, objectives: Objectives, seed: int) -> GridProposer:
         """A new search."""

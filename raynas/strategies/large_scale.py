@@ -17,6 +17,7 @@ from typing import Protocol, runtime_checkable
 from raynas.objectives import Objectives
 from raynas.ops import Scalar
 from raynas.records import Proposal, Space
+from raynas.settings import check_types
 from raynas.spaces.checks import check_whole
 from raynas.spaces.decide import Editable, complete, editable, edits_of
 from raynas.strategies.evolution import Choice, Individual, Members, Population, mutated, pair, size_for
@@ -45,6 +46,7 @@ class LargeScaleEvolution:
 
     def __post_init__(self) -> None:
         check_whole(self, "population", least=2)
+        check_types(self)
 
     @classmethod
     def for_trials(cls, trials: int) -> LargeScaleEvolution:

@@ -17,6 +17,7 @@ from random import Random
 from raynas.objectives import Objectives
 from raynas.ops import Scalar
 from raynas.records import RUNNING, Architecture, Proposal, Space, Trial
+from raynas.settings import check_types
 from raynas.spaces.checks import check_whole
 from raynas.spaces.decide import Edited, editable
 from raynas.spaces.domains import beside
@@ -35,6 +36,7 @@ class LocalSearch:
 
     def __post_init__(self) -> None:
         check_whole(self, "initial")
+        check_types(self)
 
     @classmethod
     def for_trials(cls, trials: int) -> LocalSearch:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from raynas.errors import ConfigError
 from raynas.objectives import Constraint, Objectives
 from raynas.records import RUNNING, Space, Trial
+from raynas.settings import check_types
 from raynas.spaces.checks import check_whole
 from raynas.strategies.evolution import (
     Population,
@@ -44,6 +45,7 @@ class Nsga2:
     at_once: int = 0
 
     def __post_init__(self) -> None:
+        check_types(self)
         check_whole(self, "population", least=2)
         check_whole(self, "at_once", least=0)
         if not 0 <= self.crossover <= 1:

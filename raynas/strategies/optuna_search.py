@@ -19,6 +19,7 @@ from raynas.errors import ConfigError, unknown
 from raynas.objectives import Objectives
 from raynas.ops import Scalar
 from raynas.records import FAILED, RUNNING, Architecture, Domain, Integer, Options, Proposal, Real, Space, Trial
+from raynas.settings import check_types
 from raynas.spaces.checks import check_whole
 from raynas.spaces.decide import changed
 from raynas.spaces.suggest import suggest
@@ -54,6 +55,7 @@ class OptunaSearch:
             raise unknown("sampler", self.sampler, SAMPLERS)
         check_whole(self, "initial", "retries")
         check_whole(self, "population", "history", least=2)
+        check_types(self)
 
     def begin(self, space: Space, objectives: Objectives, seed: int) -> OptunaProposer:
         """A new search.

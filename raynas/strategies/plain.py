@@ -15,6 +15,9 @@ from raynas.spaces.decide import flat, replay, sample
 SAMPLES = 100
 """Random architectures from which it is told what a space asks."""
 
+LONGEST_QUOTE = 500
+"""Characters of a text that an error quotes."""
+
 
 class Questions:
     """What a space asks, as far as random architectures are asked it.
@@ -94,8 +97,9 @@ def _parsed(text: str) -> object:
     """The JSON object in a text; what stands around it is left out."""
     try:
         return json.loads(text[text.index("{") : text.rindex("}") + 1])
-    except ValueError as error:
-        raise ArchitectureError("*", text, "a text must hold a JSON object, question -> answer") from error
+    except (ValueError, RecursionError) as error:
+        told = text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}..."
+        raise ArchitectureError("*", told, "a text must hold a JSON object, question -> answer") from error
 
 
 def _told(domain: Domain) -> dict[str, Any]:

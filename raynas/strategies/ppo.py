@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from raynas.objectives import Objectives
 from raynas.records import Space
+from raynas.settings import check_types
 from raynas.spaces.checks import check_whole
 from raynas.strategies.policy import PolicyProposer, Rewards, check_policy
 
@@ -42,6 +43,7 @@ class Ppo:
     failure: float = 1.0
 
     def __post_init__(self) -> None:
+        check_types(self)
         check_whole(self, "hidden", "batch", "epochs")
         check_policy(self, "learning_rate", "ratio", "clip")
 

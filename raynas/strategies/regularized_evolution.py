@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from raynas.errors import ConfigError
 from raynas.objectives import Objectives
 from raynas.records import Space
+from raynas.settings import check_types
 from raynas.spaces.checks import check_whole
 from raynas.strategies.evolution import (
     Population,
@@ -41,6 +42,7 @@ class RegularizedEvolution:
     at_once: int = 0
 
     def __post_init__(self) -> None:
+        check_types(self)
         if not 1 <= self.tournament <= self.population:
             raise ConfigError(
                 "1 <= tournament <= population must hold, "

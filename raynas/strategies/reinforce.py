@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from raynas.errors import ConfigError
 from raynas.objectives import Objectives
 from raynas.records import Domain, Space
+from raynas.settings import check_types
 from raynas.strategies.policy import TRUST, Experience, PolicyProposer, Rewards, bins_of, check_policy, pick
 
 
@@ -48,6 +49,7 @@ class Reinforce:
     repeats: bool = False
 
     def __post_init__(self) -> None:
+        check_types(self)
         check_policy(self, "learning_rate")
         if not 0 <= self.clip < math.inf:
             raise ConfigError(f"clip must be at least 0, but got {self.clip}")

@@ -17,6 +17,7 @@ import numpy as np
 from raynas.errors import ConfigError
 from raynas.objectives import Objectives
 from raynas.records import Space
+from raynas.settings import check_types
 from raynas.spaces.checks import check_whole
 from raynas.strategies.features import Matrix, kernel
 from raynas.strategies.surrogate import ModelProposer, Vector
@@ -52,6 +53,7 @@ class RidgeSearch:
     def __post_init__(self) -> None:
         check_whole(self, "initial", "batch", "top", "candidates", "patience", "bags")
         check_whole(self, "history", least=2)
+        check_types(self)
         if not 0 <= self.explore <= 1 or not self.penalty > 0:
             raise ConfigError(
                 f"0 <= explore <= 1 and penalty > 0 must hold, but got (explore={self.explore}, penalty={self.penalty})"

@@ -71,9 +71,9 @@ def test_a_skip_reaches_back_over_at_least_one_layer():
         ({"ops": ()}, "ops must be some of .*but got \\(\\)"),
         ({"min_layers": 3, "max_layers": 2}, "min_layers <= max_layers must hold, but got \\(3, 2\\)"),
         ({"min_layers": 0}, "1 <= min_layers .*but got \\(0, 6\\)"),
-        ({"widths": ()}, "widths must be positive, but got \\(\\)"),
-        ({"widths": (8, 0)}, "widths must be positive, but got \\(8, 0\\)"),
-        ({"branches": 0}, "branches must be at least 1, but got 0"),
+        ({"widths": ()}, "widths must be one or several different whole numbers of at least 1, but got \\(\\)"),
+        ({"widths": (8, 0)}, "widths must be one or several different whole numbers of at least 1, but got \\(8, 0\\)"),
+        ({"branches": 0}, "branches must be a whole number of at least 1, but got 0"),
     ],
 )
 def test_wrong_settings_are_named(settings, told):

@@ -94,7 +94,7 @@ def test_answers_are_64ths():
         ({"width": 2}, r"ones, in 64ths of width 2, must be different, but make \[0, 0, 1\]"),
         ({"threes": (1.5,)}, "threes must be one or several different whole numbers of at least 1"),
         ({"larges": (4, 5)}, r"larges, in 64ths of width 32, must be different, but make \[2, 2\]"),
-        ({"depths": ()}, r"depths must be one or several different whole numbers of at least 1, but got \(\)"),
+        ({"depths": ()}, r"depths must be one or several different whole numbers from 1 to 1,000, but got \(\)"),
         ({"kernels": (2,)}, r"kernels must be one or several different odd numbers, but got \(2,\)"),
         ({"pools": ("min",)}, r"pools must be one or several different of max, avg, but got \('min',\)"),
         ({"reductions": ("max",)}, "reductions must be one or several different of max_3x3, max_2x2, avg_3x3"),

@@ -173,7 +173,7 @@ def test_wrong_settings_are_named(settings, told):
     [
         ({"width": 0}, "width must be a whole number of at least 1, but got 0"),
         ({"stride": 1.5}, "stride must be a whole number of at least 1, but got 1.5"),
-        ({"depths": (0,)}, "depths must be one or several different whole numbers of at least 1"),
+        ({"depths": (0,)}, "depths must be one or several different whole numbers from 1 to 1,000"),
         ({"kernels": (2,)}, r"kernels must be one or several different odd numbers, but got \(2,\)"),
         ({"expansions": (-1,)}, "expansions must be one or several different numbers of at least 0"),
         ({"squeezes": (0.25,)}, r"squeezes must be one or several different of false and true, but got \(0.25,\)"),

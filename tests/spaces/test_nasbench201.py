@@ -117,5 +117,5 @@ def test_ops_are_in_the_order_of_the_benchmark():
 
 @pytest.mark.parametrize("field", ["width", "repeats"])
 def test_wrong_settings_are_named(field):
-    with pytest.raises(ConfigError, match=f"{field} must be at least 1, but got 0"):
+    with pytest.raises(ConfigError, match=f"{field} must be a whole number of at least 1, but got 0"):
         spaces.nasbench201(**{field: 0})

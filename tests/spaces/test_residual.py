@@ -110,7 +110,10 @@ def test_every_answer_makes_another_network():
         ({"width": 2.5}, "width must be a whole number of at least 1, but got 2.5"),
         ({"factors": ()}, r"factors must be one or several different positive numbers, but got \(\)"),
         ({"factors": (1.0, 1.01)}, r"factors must give a stage different widths, but \(1.0, 1.01\) give \(8, 8\)"),
-        ({"depths": (0, 1)}, r"depths must be one or several different whole numbers of at least 1, but got \(0, 1\)"),
+        (
+            {"depths": (0, 1)},
+            r"depths must be .* whole numbers from 1 to 1,000, but got \(0, 1\)",
+        ),
         ({"stems": ("7x7",)}, r"stems must be one or several different of 3x3, 5x5, 7x7_pool, but got \('7x7',\)"),
         ({"blocks": ("dense",)}, r"blocks must be one or several different of basic, bottleneck, but got \('dense',\)"),
         ({"kernels": (3, 3)}, r"kernels must be one or several different odd numbers, but got \(3, 3\)"),
