@@ -254,6 +254,8 @@ def from_json(value: Any) -> Any:
         raise ConfigError(f"{name} needs the setting {lacking[0]}")
     made = kind(**given)
     check_types(made)
+    if isinstance(made, Train) and not isinstance(made.data, data.DataSource):
+        raise ConfigError(f"data of Train must be a source of images, but got {brief(made.data)}")
     return made
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from raynas.errors import ConfigError
 from raynas.records import usable
+from raynas.settings import fits
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,10 @@ class Asha:
     eta: float = 3
 
     def __post_init__(self) -> None:
-        numbers = isinstance(self.rungs, tuple) and all(usable(rung) for rung in self.rungs)
+        numbers = fits(self.rungs, "tuple[float, ...]") and all(usable(rung) for rung in self.rungs)
         if not numbers or not self.rungs or any(a >= b for a, b in zip((0, *self.rungs), self.rungs, strict=False)):
             raise ConfigError(f"rungs must be a tuple of positive and rising numbers, but got {self.rungs!r}")
-        if not usable(self.eta) or self.eta <= 1:
+        if not fits(self.eta, "float") or not usable(self.eta) or self.eta <= 1:
             raise ConfigError(f"eta must be above 1, but got {self.eta!r}")
 
     @classmethod

@@ -51,10 +51,10 @@ class FileSearch:
             raise ConfigError("path must be that of a file of architectures: --set strategy.path=FILE")
         try:
             if Path(self.path).exists() and not Path(self.path).is_file():
-                raise DataError(f"{self.path} cannot be read: it is no file")
+                raise DataError(f"path {self.path} cannot be read: it is no file")
             lines = Path(self.path).read_text(encoding="utf-8").splitlines()
         except (OSError, ValueError) as error:
-            raise DataError(f"{self.path} cannot be read: {error}") from error
+            raise DataError(f"path {self.path} cannot be read: {error}") from error
         questions = Questions(space)
         found = []
         for number, line in enumerate(lines, 1):
