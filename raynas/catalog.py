@@ -240,8 +240,8 @@ def from_json(value: Any) -> Any:
     if not isinstance(name, str) or name not in _TYPES:
         told = value.get("name") or name
         raise Foreign(
-            f"{brief(told) if not isinstance(told, str) else told[:100]} is not part of raynas: resume in Python, "
-            "with Search(...).resume() of the same search, or search with a recipe file"
+            f"{told[:100] if isinstance(told, str) and told.isprintable() else brief(told)} is not part of raynas: "
+            "resume in Python, with Search(...).resume() of the same search, or search with a recipe file"
         )
     kind = _TYPES[name]
     known = [f for f in dataclasses.fields(kind) if f.init]
