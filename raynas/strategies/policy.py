@@ -152,6 +152,7 @@ class Rewards:
 
     def advantage(self, budget: float, score: float) -> float:
         """Of a score, which the average of its rung then knows. The first of a rung has none."""
+        score = min(_LARGEST, max(-_LARGEST, score))  # its square is a number
         before = self._rungs.get(budget)
         after = self._rungs[budget] = (before or _Average(0.0, score, 0.0)).with_score(score, self.decay)
         average = before if self.late else after
@@ -163,6 +164,9 @@ class Rewards:
         if not average.variance:  # where all were equal before, the deviation is not known
             return math.copysign(1.0, difference)
         return min(self.clip, max(-self.clip, difference / math.sqrt(average.variance)))
+
+
+_LARGEST = 1e100
 
 
 class _Average(NamedTuple):

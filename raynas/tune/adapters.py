@@ -15,7 +15,7 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from raynas.crashes import why_crashed
-from raynas.errors import StorageError
+from raynas.errors import AllTrialsFailed, StorageError
 from raynas.loop import Loop
 from raynas.outcome import Outcome
 from raynas.records import Measurement, Trial
@@ -97,9 +97,7 @@ class LoopSearcher(Searcher):
     def report(self, trial_id: str, result: dict[str, Any]) -> bool:
         """Records a result's measurements and says whether the trial goes on."""
         number = self.ids[trial_id]
-        for text in result.get("notes", ()):
-            self.loop.note(text, number)
-            self.say(text)
+        self._note(number, result)
         if "halted" in result:
             self.loop.fail(StorageError(self.config(self.loop.running[number])["folder"], result["halted"]))
         for budget, metrics in result.get("measurements", ()):
@@ -118,6 +116,7 @@ class LoopSearcher(Searcher):
         elif trial_id in self.stopped:
             self.loop.end(number, stopped=True)
         elif result and outcome:
+            self._note(number, result)
             told = {name: result[f"outcome/{name}"] for name in ("identity", "reason", "traceback", "full")}
             readings = [Measurement(*m) for m in result["measurements"]]
             self.loop.conclude(number, Outcome(measurements=readings, **told))
@@ -125,6 +124,11 @@ class LoopSearcher(Searcher):
             return
         self.stopped.discard(trial_id)
         del self.ids[trial_id]
+
+    def _note(self, number: int, result: dict[str, Any]) -> None:
+        for text in result.get("notes", ()):
+            self.loop.note(text, number)
+            self.say(text)
 
     def died(self, trial_id: str, error: str) -> None:
         """Decides what becomes of a trial whose worker died: started again after a while, or failed.
@@ -145,6 +149,8 @@ class LoopSearcher(Searcher):
             deaths.reason = f"worker: exited with code {exited[1]} in epoch {trial.budget + 1:g}"
         elif "creation task" in error:  # it never came to the trial: unpickling or importing failed, and will again
             deaths.reason, deaths.traceback = f"setup: {_last_line(error)}", error
+            if not any(t.measurements for t in self.loop.trials.values()):  # no worker can be set up for any trial
+                self.loop.fail(AllTrialsFailed(len(self.ids), deaths.reason, "could not begin", error))
         elif deaths.alike > DEATHS:
             deaths.reason = f"worker: died {deaths.alike} times in epoch {trial.budget + 1:g}: {_last_line(error)}"
 
