@@ -46,7 +46,7 @@ QUICK = {
     "ValueError": raising(lambda: ValueError("bad value")),
     "TypeError": raising(lambda: TypeError("bad type")),
     "KeyError": raising(lambda: KeyError("missing")),
-    "IndexError": lambda: [][1],
+    "IndexError": lambda: [0].pop(5),
     "ZeroDivisionError": lambda: 1 / 0,
     "RuntimeError": raising(lambda: RuntimeError("shapes do not match")),
     "MemoryError": raising(MemoryError),
