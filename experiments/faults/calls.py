@@ -25,7 +25,6 @@ from faults.diary import again, entries, twice
 from faults.kills import forked, truth
 from faults.outcome import Outcome, Progress, skipped
 from faults.searching import DIARY, Scenario, digest, live, record
-
 from raynas.errors import StorageError
 
 CALLS = "write,pwrite64,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat,ftruncate,fallocate"

@@ -16,7 +16,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -24,7 +24,6 @@ from random import Random
 from faults.diary import Diary, again, entries, twice
 from faults.outcome import Outcome, Progress
 from faults.searching import DIARY, Point, Scenario, digest, incomplete, live, nothing, record
-
 from raynas import catalog
 from raynas.errors import RaynasError
 
@@ -199,7 +198,8 @@ def run(kills: int, workers: int, each: int, progress: Progress, only: Sequence[
     wanted = shares(truths, kills)
     total, of = Counts(), {scenario: Counts() for scenario in chosen}
     with ProcessPoolExecutor(workers, multiprocessing.get_context("fork")) as pool:
-        seed, waiting = 0, {}
+        seed = 0
+        waiting: dict[Future[Counts], Scenario] = {}
         while True:
             for scenario in chosen:
                 under_way = sum(1 for s in waiting.values() if s == scenario)
@@ -225,8 +225,7 @@ def outcomes(total: Counts, of: dict[Scenario, Counts]) -> list[Outcome]:
     troubles = tuple(total.troubles)
     ones = sum(c.searches for c in single.values())
     spread = (
-        f"{len({s.strategy for s in of})} strategies with and without ASHA; fewest kills: "
-        f"{of[fewest].kills} ({fewest})"
+        f"{len({s.strategy for s in of})} strategies with and without ASHA; fewest kills: {of[fewest].kills} ({fewest})"
     )
     waste = f"{total.repeated:,} epochs were trained twice, {total.allowed:,} may be (one a kill and trial at once)"
     return [

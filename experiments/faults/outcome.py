@@ -19,6 +19,7 @@ class Outcome:
         failures: how often it was broken; the figures of a measurement count as broken when they are over their limit.
         told: what else is worth a line.
         troubles: what went wrong, the first few in words.
+        ours: whether it is raynas' promise; other programs are told beside it.
     """
 
     promise: str
@@ -26,6 +27,7 @@ class Outcome:
     failures: int
     told: str = ""
     troubles: tuple[str, ...] = ()
+    ours: bool = True
 
 
 def skipped(promise: str, why: str) -> Outcome:

@@ -18,7 +18,6 @@ from random import Random
 from typing import Any
 
 from faults.diary import Diary, entries, missing
-
 from raynas import catalog, spaces
 from raynas.errors import StorageError
 from raynas.ledger import Ledger, Recorded

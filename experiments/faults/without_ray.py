@@ -54,8 +54,8 @@ def without_ray() -> Iterator[None]:
     """Searches of this block run in this process."""
     with (
         mock.patch.object(on_ray, "run", run),
-        mock.patch.object(on_ray, "session", lambda address: nullcontext()),
-        mock.patch.object(on_ray, "slots", lambda resources: 1),
+        mock.patch.object(on_ray, "session", return_value=nullcontext()),
+        mock.patch.object(on_ray, "slots", return_value=1),
     ):
         yield
 
