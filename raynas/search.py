@@ -74,6 +74,7 @@ class Search:
         trial_timeout_s: a trial fails when one worker works on it for more seconds; None: no limit.
         memory_gb_per_trial: a trial fails when its worker's resident memory exceeds so many GiB; None: no limit.
         disk_gb: the search stops when its folder holds more than so many GiB; None: no limit.
+        mirror: where a copy of the run is kept up while it runs: a path, or a URI like s3://bucket/runs; None: nowhere.
         hours: the search stops after so many, to be resumed or not; None: no limit.
         address: of a Ray cluster to join; None: Ray starts here.
         storage: folder that holds runs.
@@ -96,6 +97,7 @@ class Search:
     trial_timeout_s: float | None = None
     memory_gb_per_trial: float | None = None
     disk_gb: float | None = None
+    mirror: str | None = None
     hours: float | None = None
     address: str | None = None
     storage: str = "runs"
@@ -199,9 +201,18 @@ class Search:
         write_whole(folder / SEARCH, (json.dumps(settings, indent=1) + "\n").encode())
 
     def _go(self, folder: Path, display: Display | None) -> Run:
+        if not self.mirror:
+            return self._search(folder, display)
+        from raynas.mirror import Mirror  # pyarrow costs a moment to import
+
+        with Mirror(folder, self.mirror, display.warn if display else _silent):
+            return self._search(folder, display)
+
+    def _search(self, folder: Path, display: Display | None) -> Run:
         from raynas.tune import run as ray_run  # ray costs a second to import; checks come first
 
         space = as_space(self.space)
+        say, warn = (display.stage, display.warn) if display else (_silent, _silent)
         ledger = Ledger.write(folder)
         board = TensorBoardWriter(folder, self.objectives[0].metric, maximise=self.objectives[0].maximise)
         keeper = Keeper(folder / CHECKPOINTS, self.constraints)
@@ -210,7 +221,6 @@ class Search:
             listeners.append(DiskLimit(folder, self.disk_gb))
         if display:
             listeners.append(display.heard)
-        say, warn = (display.stage, display.warn) if display else (_silent, _silent)
         try:
             say("loading data")
             shared = self.estimator.load()

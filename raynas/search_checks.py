@@ -69,6 +69,10 @@ def check_search(search: Search) -> None:
         search.estimator.with_hyperparameters(probe).check()
     _check_name(search.name)
     check_writable(Path(search.storage))
+    if search.mirror is not None:
+        from raynas.mirror import open_storage  # pyarrow costs a moment to import
+
+        open_storage(search.mirror)
 
 
 def _check_types(search: Search) -> None:

@@ -25,7 +25,7 @@ LAYERS = [
     {"strategies", "nn", "data", "schedulers", "ledger"},  # siblings
     {"estimators"},
     {"outcome", "watchdog", "crashes"},
-    {"loop", "checkpoints"},
+    {"loop", "checkpoints", "mirror"},
     {"simulate", "display"},
     {"report"},
     {"run"},

@@ -63,6 +63,7 @@ class Choices:
     disk_gb: float | None = None
     address: str | None = None
     storage: str | None = None
+    mirror: str | None = None
     name: str | None = None
     seed: int | None = None
     settings: tuple[str, ...] = ()
@@ -79,7 +80,7 @@ def make_search(choices: Choices) -> Search:
     base = load_recipe(choices.recipe) if choices.recipe else Search()
     fields = (
         "trials", "hours", "concurrency", "cpus_per_trial", "gpus_per_trial", "epoch_timeout_s", "trial_timeout_s",
-        "memory_gb_per_trial", "disk_gb", "address", "storage", "name", "seed",
+        "memory_gb_per_trial", "disk_gb", "address", "storage", "mirror", "name", "seed",
     )  # fmt: skip
     changes: dict[str, Any] = {f: v for f in fields if (v := getattr(choices, f)) is not None}
     trials = changes.get("trials", base.trials)

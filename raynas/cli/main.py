@@ -73,6 +73,9 @@ def search(
     disk_gb: Annotated[float | None, typer.Option(metavar="X", help="Stop when the run holds more GiB.")] = None,
     address: Annotated[Text, typer.Option(metavar="ADDR", help="Ray cluster to join: auto, host:port.")] = None,
     storage: Annotated[Text, typer.Option(metavar="DIR", help="Where runs are kept.  [default: runs]")] = None,
+    mirror: Annotated[
+        Text, typer.Option(metavar="URI", help="Keep a copy of the run there, e.g. s3://bucket/runs.")
+    ] = None,
     name: Annotated[Text, typer.Option(metavar="NAME", help="Of this run's folder.")] = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Same seed, same search.  [default: 0]")] = None,
     set_: Annotated[
@@ -95,8 +98,8 @@ def search(
             data_dir=data_dir, trials=trials, epochs=epochs, hours=hours, objectives=tuple(objective or ()),
             constraints=tuple(constraint or ()), concurrency=concurrency, cpus_per_trial=cpus_per_trial,
             epoch_timeout_s=epoch_timeout, trial_timeout_s=trial_timeout, memory_gb_per_trial=memory_gb_per_trial,
-            disk_gb=disk_gb, gpus_per_trial=gpus_per_trial, address=address, storage=storage, name=name, seed=seed,
-            settings=tuple(set_ or ()),
+            disk_gb=disk_gb, gpus_per_trial=gpus_per_trial, address=address, storage=storage, mirror=mirror,
+            name=name, seed=seed, settings=tuple(set_ or ()),
         )
     )  # fmt: skip
     if dry_run:
@@ -128,6 +131,17 @@ def resume(
         trial_timeout_s=trial_timeout, disk_gb=disk_gb, address=address,
     )  # fmt: skip
     live.finish(made.resume(None if as_json else live.display()), as_json=as_json)
+
+
+@app.command(epilog="Example:\n\n  raynas fetch s3://bucket/runs/first runs/first && raynas resume runs/first")
+def fetch(
+    uri: Annotated[str, typer.Argument(metavar="URI", help="Of a run's copy.", show_default=False)],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder to make.", show_default=False)],
+) -> None:
+    """Bring a run back from the storage that `search --mirror` kept a copy in."""
+    from raynas.mirror import fetch as bring
+
+    bring(uri, run)
 
 
 @app.command(epilog="Examples:\n\n  raynas show runs/first --top 5\n\n  raynas show runs/first --json")

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_ledger import SPACE, read, record
+from recording import SPACE, read, record
 
 from raynas.errors import StateError
 from raynas.ledger import COUNT, FILE, Ledger
@@ -25,7 +25,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from raynas.ledger import Ledger
-from test_ledger import SPACE, read, record
+from recording import SPACE, read, record
 ledger = Ledger.write(Path(sys.argv[1]))
 record(ledger, 20)
 os.kill(os.getpid(), signal.SIGKILL)
@@ -45,7 +45,7 @@ def closed(tmp_path_factory):
 def killed(tmp_path_factory):
     """Its last records are in the write-ahead log alone."""
     folder = tmp_path_factory.mktemp("killed")
-    path = f"{Path(__file__).parent}:{Path(__file__).parents[1]}"
+    path = str(Path(__file__).parents[1])
     done = subprocess.run([sys.executable, "-c", KILLED, str(folder)], env={**os.environ, "PYTHONPATH": path})
     assert done.returncode == -signal.SIGKILL
     assert (folder / LOG).stat().st_size > 0
