@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from multiply_adds import multiply_adds
 from random_graphs import random_network
 
 from raynas.cost import Cost, cost
@@ -11,6 +10,7 @@ from raynas.graph import GraphBuilder
 from raynas.memory import training_memory
 from raynas.nn import build
 from raynas.plan import Task
+from raynas.testing.multiply_adds import multiply_adds
 
 TASKS = [Task((1, 8, 8), 3), Task((3, 7, 5), 2), Task((2, 1, 1), 2), Task((1, 1, 9), 4)]
 

@@ -220,6 +220,14 @@ class StrategyContract:
             session.tell(dataclasses.replace(final, status=RUNNING))
             session.tell(final)
 
+    def test_survives_trials_that_fail_after_a_rung(self, toy_space: Space) -> None:
+        """A score that was told counts no more when the trial fails."""
+        session = self.begin(toy_space)
+        for number in range(1, 31):
+            told = ended(number, session.ask(), STOPPED)
+            session.tell(dataclasses.replace(told, status=RUNNING))
+            session.tell(dataclasses.replace(told, status=FAILED, reason="epoch 2: ValueError: no", scores=None))
+
     def test_answers_while_others_run(self, toy_space: Space) -> None:
         session = self.begin(toy_space)
         asked = [session.ask() for _ in range(self.at_once)]

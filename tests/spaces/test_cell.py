@@ -6,7 +6,6 @@ from random import Random
 
 import pytest
 import torch
-from space_contract import SpaceContract
 
 from raynas import spaces
 from raynas.cost import cost
@@ -15,6 +14,7 @@ from raynas.nn import build
 from raynas.plan import Task, plan
 from raynas.spaces.cell import DARTS_OPS
 from raynas.spaces.decide import replay
+from raynas.testing.space import SpaceContract
 
 SKIP, SEP3, SEP5, DIL3, DIL5, MAX3 = (
     "skip_connect", "sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5", "max_pool_3x3"

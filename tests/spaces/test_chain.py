@@ -3,11 +3,11 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from space_contract import SpaceContract
 
 from raynas import spaces
 from raynas.errors import ConfigError
 from raynas.spaces.decide import replay
+from raynas.testing.space import SpaceContract
 
 
 class TestChain(SpaceContract):

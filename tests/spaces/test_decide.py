@@ -13,7 +13,6 @@ import pytest
 from function_spaces import countable, everything, flat, one
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from space_contract import SpaceContract
 
 from raynas import spaces
 from raynas.errors import ArchitectureError, RaynasError, SpaceError
@@ -22,6 +21,7 @@ from raynas.spaces.asking import MAX_QUESTIONS, Answering
 from raynas.spaces.decide import Edits, changed, complete, replay
 from raynas.spaces.domains import contains, draw, redraw
 from raynas.spaces.function import FunctionSpace, as_space
+from raynas.testing.space import SpaceContract
 
 
 class TestEverything(SpaceContract):

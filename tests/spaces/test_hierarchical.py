@@ -6,7 +6,6 @@ import json
 from random import Random
 
 import pytest
-from space_contract import SpaceContract
 
 from raynas import spaces
 from raynas.cost import cost
@@ -15,6 +14,7 @@ from raynas.graph import Graph
 from raynas.plan import Task, plan
 from raynas.spaces.decide import replay
 from raynas.spaces.hierarchical import NOTHING, PRIMITIVES
+from raynas.testing.space import SpaceContract
 
 TASK = Task((3, 8, 8), 10)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from space_contract import SpaceContract
 
 from raynas import spaces
 from raynas.errors import ArchitectureError, ConfigError
 from raynas.plan import Task, plan
 from raynas.spaces.decide import replay
+from raynas.testing.space import SpaceContract
 
 ONE = {
     "ones": (16,), "threes": (16,), "larges": (4, 8), "pooleds": (8,), "three_narrows": (8,), "large_narrows": (2,)

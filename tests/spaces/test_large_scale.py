@@ -7,7 +7,6 @@ from collections import Counter
 from random import Random
 
 import pytest
-from space_contract import SpaceContract, examples, seeded
 
 from raynas import spaces
 from raynas.cost import cost
@@ -18,6 +17,7 @@ from raynas.records import FINISHED, Trial
 from raynas.spaces.decide import Editable, replay
 from raynas.spaces.large_scale import EDITS, KEEP, RESET
 from raynas.strategies import RegularizedEvolution
+from raynas.testing.space import SpaceContract, examples, seeded
 
 TASK = Task((3, 32, 32), 10)
 SPACE = spaces.large_scale()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from space_contract import TASKS, SpaceContract
 
 from raynas import spaces
 from raynas.cost import cost
 from raynas.errors import ConfigError
 from raynas.plan import Task, plan
 from raynas.spaces.decide import replay
+from raynas.testing.space import TASKS, SpaceContract
 
 TABLE = Task((13,), 3)
 SPACE = spaces.mlp()

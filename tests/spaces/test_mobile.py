@@ -6,7 +6,6 @@ from dataclasses import replace
 from random import Random
 
 import pytest
-from space_contract import SpaceContract
 
 from raynas import spaces
 from raynas.catalog import from_json, to_json, with_settings
@@ -15,6 +14,7 @@ from raynas.errors import ArchitectureError, ConfigError
 from raynas.plan import Task, plan
 from raynas.spaces import MobileStage
 from raynas.spaces.mobile import rounded
+from raynas.testing.space import SpaceContract
 
 IMAGENET = Task((3, 224, 224), 1000)
 
@@ -191,5 +191,5 @@ def test_stages_can_be_told_on_the_command_line():
     )
     assert space == spaces.mobile((MobileStage(16, kernels=(3, 7)),))
     assert from_json(to_json(space)) == space
-    with pytest.raises(ConfigError, match="space.stages: .* unexpected keyword argument 'kernel'"):
+    with pytest.raises(ConfigError, match="space.stages: unknown setting of MobileStage 'kernel'; did you mean 'kernels'"):
         with_settings(spaces.mobile(), {"stages": '[{"type": "MobileStage", "width": 16, "kernel": 3}]'}, "space")

@@ -7,7 +7,6 @@ from random import Random
 
 import numpy as np
 import pytest
-from space_contract import SpaceContract
 
 from raynas import spaces
 from raynas.cost import cost
@@ -16,6 +15,7 @@ from raynas.nn import build
 from raynas.plan import Task, plan
 from raynas.spaces.decide import replay
 from raynas.spaces.nasbench101 import MAX_EDGES, OPS, Cell, channels, from_matrix, nasbench_hash, to_matrix
+from raynas.testing.space import SpaceContract
 
 CONV3, CONV1, POOL = OPS
 CIFAR10 = Task((3, 32, 32), 10)

@@ -7,7 +7,6 @@ from random import Random
 
 import pyarrow.parquet as pq
 import pytest
-from space_contract import SpaceContract
 
 from raynas import spaces
 from raynas.cost import cost
@@ -16,6 +15,7 @@ from raynas.nn import build
 from raynas.plan import Task
 from raynas.spaces.decide import replay
 from raynas.spaces.nasbench201 import OPS, from_string, to_string
+from raynas.testing.space import SpaceContract
 
 TABLE = Path(__file__).parents[3] / "shared" / "data" / "nasbench201.parquet"
 CIFAR10 = Task((3, 32, 32), 10)

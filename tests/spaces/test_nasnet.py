@@ -5,7 +5,6 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from space_contract import SpaceContract
 
 from raynas import spaces
 from raynas.cost import cost
@@ -13,6 +12,7 @@ from raynas.errors import ArchitectureError, ConfigError
 from raynas.plan import Task, plan
 from raynas.spaces.decide import replay
 from raynas.spaces.nasnet import AMOEBANET_OPS, NASNET_OPS
+from raynas.testing.space import SpaceContract
 
 SKIP, SEP3, AVG3 = "skip_connect", "sep_conv_3x3", "avg_pool_3x3"
 CIFAR10 = Task((3, 32, 32), 10)

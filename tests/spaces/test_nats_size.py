@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from space_contract import SpaceContract
 
 from raynas import spaces
 from raynas.cost import cost
@@ -12,6 +11,7 @@ from raynas.plan import Task, plan
 from raynas.spaces.decide import replay
 from raynas.spaces.nasbench201 import from_string
 from raynas.spaces.nats_size import CELL
+from raynas.testing.space import SpaceContract
 
 CIFAR10 = Task((3, 32, 32), 10)
 SPACE = spaces.nats_size()

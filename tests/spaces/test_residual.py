@@ -5,13 +5,13 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from space_contract import SpaceContract
 
 from raynas import spaces
 from raynas.cost import cost
 from raynas.errors import ArchitectureError, ConfigError
 from raynas.plan import Task, plan
 from raynas.spaces.decide import replay
+from raynas.testing.space import SpaceContract
 
 IMAGENET = Task((3, 224, 224), 1000)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 
 import pytest
-from space_contract import SpaceContract
 
 from raynas import spaces
 from raynas.cost import cost
 from raynas.errors import ConfigError
 from raynas.plan import Task, plan
 from raynas.spaces.decide import replay
+from raynas.testing.space import SpaceContract
 
 
 class TestSkipChain(SpaceContract):

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
+from raynas.nn import Network
 from raynas.nn.tokens import Attention
+from raynas.plan import Task
 
 MAPS = nn.Conv1d | nn.Conv2d | nn.Linear
 
 
-def multiply_adds(network, task):
+def multiply_adds(network: Network, task: Task) -> int:
     """Of all convolutions and linear maps that run on one input: their weights times the positions of their outputs.
 
     Attention adds two products over all pairs of tokens.
     """
     total = 0
 
-    def count(module, _, output):
+    def count(module: Any, _: Any, output: torch.Tensor) -> None:
         nonlocal total
         weights = sum(p.numel() for p in module.parameters())
         channels = module.out_features if isinstance(module, nn.Linear) else module.out_channels
         total += weights * output[0].numel() // channels
 
-    def pairs(module, inputs, _):
+    def pairs(module: Any, inputs: tuple[torch.Tensor, ...], _: Any) -> None:
         nonlocal total
         total += 2 * inputs[0].shape[2] ** 2 * module.outward.in_features
 
