@@ -17,7 +17,7 @@ from random import Random
 
 import pytest
 from driver import Recorder
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
@@ -27,11 +27,13 @@ from raynas.loop import Loop
 from raynas.records import FAILED, FINISHED, STOPPED, Measurement, usable
 from raynas.spaces.decide import sample
 from raynas.spaces.function import as_space
-from raynas.strategies import RidgeSearch
+from raynas.strategies import RandomSearch, RidgeSearch
 from raynas.testing.strategy import toy, tuned
 
 SEQUENCES = int(os.environ.get("RAYNAS_SEQUENCES", "1000"))
-STEPS = 25
+SLOW = ("controller", "optuna", "ppo")
+"""They take a second a sequence."""
+
 EPOCHS = 4
 SPACES = {"cells": spaces.NasBench201(width=4, repeats=1), "toy": as_space(toy), "tuned": as_space(tuned)}
 """Large; soon used up; with hyperparameters."""
@@ -71,11 +73,12 @@ class Twins(RuleBasedStateMachine):
         make: name of a space -> strategy.
         scheduler: who goes on, or None.
         tally: counts what happened, over all sequences.
+        loop: what makes a search.
     """
 
-    def __init__(self, make, scheduler, tally) -> None:
+    def __init__(self, make, scheduler, tally, loop=Loop) -> None:
         super().__init__()
-        self.make, self.scheduler, self.tally = make, scheduler, tally
+        self.make, self.scheduler, self.tally, self.loop = make, scheduler, tally, loop
         self.unissued = []  # trials that the resumed search has to issue again
         self.stopped = set()  # trials that a reading told to stop
         self.killed_at = None
@@ -88,7 +91,7 @@ class Twins(RuleBasedStateMachine):
 
     def fresh(self, recorder):
         """A search of which nothing is known yet."""
-        return Loop(
+        return self.loop(
             SPACES[self.space], self.make(self.space), [Objective()], self.seed,
             scheduler=self.scheduler, listeners=[recorder],
         )  # fmt: skip
@@ -208,14 +211,15 @@ class Twins(RuleBasedStateMachine):
         self.tally["sequences"] += 1
 
 
-def play(make, scheduler, sequences):
+def play(make, scheduler, sequences, steps=25, **options):
     """So many sequences; what happened in them."""
     tally = Counter()
+    loop = options.pop("loop", Loop)
     run_state_machine_as_test(
-        lambda: Twins(make, scheduler, tally),
+        lambda: Twins(make, scheduler, tally, loop),
         settings=settings(
-            max_examples=sequences, stateful_step_count=STEPS, deadline=None, derandomize=True, database=None,
-            suppress_health_check=list(HealthCheck),
+            max_examples=sequences, stateful_step_count=steps, deadline=None, derandomize=True, database=None,
+            suppress_health_check=list(HealthCheck), **options,
         ),
     )  # fmt: skip
     return tally
@@ -243,8 +247,38 @@ def test_every_strategy_is_played():
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_few_sequences(strategy, scheduler, maker):
-    tally = play(maker(strategy), SCHEDULERS[scheduler], 4)
-    assert tally["killed"] >= tally["sequences"] >= 4
+    sequences, steps = (2, 10) if strategy in SLOW else (4, 15)
+    tally = play(maker(strategy), SCHEDULERS[scheduler], sequences, steps)
+    assert tally["killed"] >= tally["sequences"] >= sequences
+
+
+class ForgetsRungs(Loop):
+    def replay(self, events, **how):
+        super().replay(events, **how)
+        self.rungs = SCHEDULERS["asha"].begin()
+
+
+class ForgetsProposals(Loop):
+    def replay(self, events, **how):
+        super().replay(events, **how)
+        self.proposer = RandomSearch().begin(self.space, self.objectives, 0)
+
+
+class DropsTheLastEvent(Loop):
+    def replay(self, events, **how):
+        super().replay(events[:-1], **how)
+
+
+class ForgetsWhoStopped(Loop):
+    def replay(self, events, **how):
+        super().replay(events, **how)
+        self._stopping.clear()
+
+
+@pytest.mark.parametrize("loop", [ForgetsRungs, ForgetsProposals, DropsTheLastEvent, ForgetsWhoStopped])
+def test_a_resume_that_loses_something_is_noticed(loop, maker):
+    with pytest.raises((AssertionError, ExceptionGroup)):
+        play(maker("random"), SCHEDULERS["asha"], 100, loop=loop, phases=[Phase.generate], report_multiple_bugs=False)
 
 
 @pytest.mark.long

@@ -191,5 +191,5 @@ def test_stages_can_be_told_on_the_command_line():
     )
     assert space == spaces.mobile((MobileStage(16, kernels=(3, 7)),))
     assert from_json(to_json(space)) == space
-    with pytest.raises(ConfigError, match="space.stages: unknown setting of MobileStage 'kernel'; did you mean 'kernels'"):
+    with pytest.raises(ConfigError, match="unknown setting of MobileStage 'kernel'; did you mean 'kernels'"):
         with_settings(spaces.mobile(), {"stages": '[{"type": "MobileStage", "width": 16, "kernel": 3}]'}, "space")
