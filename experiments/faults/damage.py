@@ -16,12 +16,14 @@ import tempfile
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -33,12 +35,16 @@ from faults.without_ray import without_ray
 from raynas.cli.build import remake_search
 from raynas.errors import ConfigError, RaynasError, StateError
 from raynas.ledger import Event, Ledger
+from raynas.outcome import Outcome as TrialOutcome
 from raynas.run import BEST, RESULT, Run
 from raynas.search import Search
 
 TRIALS, NAME, PAGE = 12, "run", 4096
 KILLED_AT = (9, 21, 30)
 """Events after which a search is killed."""
+
+UNREPORTED = 6
+"""Or trials whose outcome is written."""
 
 CUT, FLIPPED, BLANKED, DELETED = "cut", "bit flipped", "page blanked", "deleted"
 NOTHING, RECOVERED, REFUSED, WRONG = "no effect", "recovered, said so", "refused (exit 3)", "WRONG"
@@ -121,10 +127,32 @@ def search(folder: Path) -> Search:
     )
 
 
-def make(folder: Path, kill_at: int | None) -> Path:
-    """A run that came to its end, or one that was killed after so many events."""
+@contextmanager
+def killed_before_it_reports(outcomes: int) -> Iterator[None]:
+    """This process dies when the outcome of that many trials is written, and nobody has heard of the last."""
+    write, left = TrialOutcome.write, outcomes
+
+    def written(self: TrialOutcome, folder: Path) -> None:
+        nonlocal left
+        write(self, folder)
+        left -= 1
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with mock.patch.object(TrialOutcome, "write", written):
+        yield
+
+
+def make(folder: Path, kill_at: int | None, *, unreported: int = 0) -> Path:
+    """A run that came to its end, or one that was killed.
+
+    Args:
+        folder: for it, its data and nothing else.
+        kill_at: after so many events.
+        unreported: or when the outcome of that many trials is written and not yet recorded.
+    """
     folder.mkdir()
-    if kill_at is None:  # in this process, so that its forks find everything imported
+    if kill_at is None and not unreported:  # in this process, so that its forks find everything imported
         with without_ray():
             search(folder).run(Listener())
         return folder / NAME
@@ -132,7 +160,7 @@ def make(folder: Path, kill_at: int | None) -> Path:
     if not child:
         code = 1
         try:
-            with without_ray():
+            with without_ray(), killed_before_it_reports(unreported):
                 search(folder).run(Listener(kill_at))
             code = 0
         except BaseException:  # noqa: BLE001 - a fork must not go on as its parent
@@ -315,6 +343,7 @@ def run(number: int, workers: int, progress: Progress) -> list[Outcome]:
     try:
         ended = make(base / "ended", None)
         killed = [make(base / f"killed{at}", at) for at in KILLED_AT]
+        killed.append(make(base / "unreported", None, unreported=UNREPORTED))
         truth = see(ended)
         endings: dict[str, Counter[str]] = {}
         troubles: dict[str, list[str]] = {}

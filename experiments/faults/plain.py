@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-TRIALS, SECONDS = 40, 0.5
+TRIALS, SECONDS = 24, 0.5
 
 
 def note(folder: str, number: int) -> None:
@@ -57,7 +57,7 @@ def counting(folder: str) -> Any:
 
 
 def tune_search(folder: str) -> dict[str, Any]:
-    """Forty trials, two at a time."""
+    """Trials, two at a time."""
     import ray
     from ray import tune
 
@@ -135,7 +135,7 @@ def study(folder: str) -> Any:
 
 
 def optuna_search(folder: str) -> dict[str, Any]:
-    """Forty trials, one at a time, with those that are there already."""
+    """Trials, one at a time, with those that are there already."""
     from optuna.trial import TrialState
 
     def value(trial: Any) -> float:
