@@ -35,7 +35,8 @@ def open_database(path: Path, mode: str) -> sqlite3.Connection:
 
     Args:
         path: the file.
-        mode: "rw", or "rwc" to make its tables where there are none and to commit durably.
+        mode: "ro" to read and leave all files as they are, also a log that a killed writer left; "rw"; or "rwc" to make
+            its tables where there are none and to commit durably.
 
     Raises:
         StateError: it is damaged, or of a newer format.

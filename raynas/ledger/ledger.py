@@ -87,7 +87,7 @@ class Ledger:
         path = folder / FILE
         if not path.is_file():
             raise ConfigError(f"{folder} is no run: it has no {FILE}")
-        return cls(open_database(path, "rw"), path, None)
+        return cls(open_database(path, "ro"), path, None)
 
     @staticmethod
     def writer(folder: Path) -> str | None:

@@ -19,6 +19,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from raynas import Run
 from raynas.errors import RaynasError
+from raynas.nn import checkpoint
 from raynas.records import RUNNING
 
 pytestmark = pytest.mark.ray
@@ -143,6 +144,10 @@ def test_interrupted_it_says_how_to_go_on(tmp_path, number, code):
     assert process.returncode == code, err
     assert "raynas resume runs/first" in err.splitlines()[-1]
     assert Run(run).state == "stopped"
+    for trial in Run(run).trials:  # what runs is checkpointed: no epoch will be trained twice
+        if trial.status == RUNNING and trial.measurements:
+            _, meta = checkpoint.read(run / "checkpoints" / f"{trial.id:05d}" / "state.safetensors")
+            assert len(meta["measurements"]) >= len(trial.measurements)
     assert gone(process.pid)
 
 
@@ -161,3 +166,23 @@ def test_killed_it_goes_on_with_nothing_lost(tmp_path):
     assert [t.id for t in after] == list(range(1, 11))
     assert {t.id: t for t in after if t.id in before} == before
     assert all([m.budget for m in t.measurements] == sorted({m.budget for m in t.measurements}) for t in after)
+
+
+def test_a_damaged_record_is_recovered_and_said_so(tmp_path):
+    """The log of a search that was killed loses its second half: what is lost is told, and made good."""
+    process, run = started(tmp_path)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    log = run / "ledger.sqlite-wal"
+    log.write_bytes(log.read_bytes()[: log.stat().st_size // 2])
+    shown = raynas("show", "runs/first", cwd=tmp_path)
+    assert shown.returncode == 3
+    assert "is damaged: it had" in shown.stderr
+    assert "`raynas resume` keeps those" in shown.stderr
+    done = raynas("resume", "runs/first", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "was damaged (it had" in done.stdout + done.stderr
+    assert (run / "ledger.damaged-1" / "ledger.sqlite-wal").is_file()
+    trials = Run(run).trials
+    assert [t.id for t in trials] == list(range(1, 11))
+    assert RUNNING not in {t.status for t in trials}

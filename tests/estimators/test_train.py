@@ -14,7 +14,7 @@ import torch
 from raynas import Train, data, spaces
 from raynas.cost import cost
 from raynas.data import Images, Splits
-from raynas.errors import ConfigError, DataError, GraphError, StateError
+from raynas.errors import ConfigError, DataError, GraphError, RaynasWarning
 from raynas.estimators.training import STATE, Diverged
 from raynas.graph import GraphBuilder
 from raynas.nn import checkpoint, training
@@ -316,23 +316,38 @@ class TestResuming:
         list(recipe.estimate(architecture(), Context(1, 0, RGB)))
         assert len(written) == 8
 
-    def test_a_damaged_checkpoint_is_no_start(self, tmp_path):
+    def test_a_session_that_ends_saves_what_it_has(self, tmp_path):
+        recipe = Train(Noise(), epochs=4, batch_size=64)
+        context = Context(1, 0, RGB, folder=str(tmp_path))
+        running = recipe.estimate(architecture(), context)
+        done = [next(running), next(running)]
+        assert not list(tmp_path.iterdir())
+        running.close()
+        assert checkpoint.read(tmp_path / STATE)[1]["measurements"] == [[m.budget, dict(m.metrics)] for m in done]
+        assert without_times(recipe.estimate(architecture(), context)) == without_times(
+            recipe.estimate(architecture(), Context(1, 0, RGB))
+        )
+
+    @pytest.mark.parametrize("where", [-100, 20, 0], ids=["a weight", "its header", "its length"])
+    def test_a_damaged_checkpoint_is_set_aside_and_training_begins_anew(self, tmp_path, where):
         recipe = Train(Noise(), epochs=2, batch_size=64)
         context = Context(1, 0, RGB, folder=str(tmp_path), rungs=(1,))
-        next(recipe.estimate(architecture(), context))
+        whole = list(recipe.estimate(architecture(), context))
         path = tmp_path / STATE
         damaged = bytearray(path.read_bytes())
-        damaged[-100] ^= 1
+        damaged[where] ^= 1
         path.write_bytes(damaged)
-        with pytest.raises(StateError, match="is damaged"):
-            next(recipe.estimate(architecture(), context))
+        with pytest.warns(RaynasWarning, match=r"trial 1 is trained anew: .*state.safetensors is damaged"):
+            again = list(recipe.estimate(architecture(), context))
+        assert without_times(again) == without_times(whole)
+        assert path.with_suffix(".damaged").read_bytes() == damaged
+        assert len(checkpoint.read(path)[1]["measurements"]) == 2
 
-    def test_a_checkpoint_of_another_architecture_is_no_start(self, tmp_path):
+    def test_so_is_one_of_another_architecture(self, tmp_path):
         recipe = Train(Noise(), epochs=2, batch_size=64)
         context = Context(1, 0, RGB, folder=str(tmp_path), rungs=(1,))
         next(recipe.estimate(architecture(), context))
         other = replay(SPACE, CELL | {"edge0to3": "nor_conv_3x3"})
-        with pytest.raises(
-            StateError, match=f"is a checkpoint of architecture {architecture().key}, not of {other.key}"
-        ):
-            next(recipe.estimate(other, context))
+        with pytest.warns(RaynasWarning, match=f"of architecture {architecture().key}, not of {other.key}"):
+            again = list(recipe.estimate(other, context))
+        assert without_times(again) == without_times(recipe.estimate(other, Context(1, 0, RGB)))
