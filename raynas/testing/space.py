@@ -99,7 +99,7 @@ class SpaceContract:
     tasks = TASKS
     """Shapes of data that its networks must fit."""
 
-    built = 12
+    built = 8
     """How many architectures are built and trained for a step."""
 
     def make(self) -> AnySpace:

@@ -87,9 +87,8 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize(("suite", "module", "kind", "test"), BROKEN)
-def test_what_is_broken_fails(suite, module, kind, test, pytester):
-    """The suite is run by pytest as a third party runs it, but for the one test that is to fail."""
+def failures(pytester, suite, module, kind, test):
+    """Reports of one test of a suite, run by pytest as a third party runs it."""
     path = pytester.makepyfile(
         test_mine=f"""
         import {module}
@@ -101,8 +100,21 @@ def test_what_is_broken_fails(suite, module, kind, test, pytester):
         del {suite}
         """
     )
-    ran = pytester.inline_run(path, "-k", test, "-p", "no:cacheprovider", "-p", "no:randomly")
-    _, _, failed = ran.listoutcomes()
+    _, _, failed = pytester.inline_run(path, "-k", test, "-p", "no:cacheprovider").listoutcomes()
+    return failed
+
+
+@pytest.mark.parametrize(("suite", "module", "kind", "test"), BROKEN)
+def test_what_is_broken_fails(suite, module, kind, test, pytester):
+    failed = failures(pytester, suite, module, kind, test)
     assert failed, "no test failed"
     assert {report.when for report in failed} == {"call"}
     assert all(f"TestMine::{test}" in report.nodeid for report in failed)
+
+
+def test_a_broken_promise_is_shown_with_both_sides(pytester):
+    """Pytest rewrites the asserts of the suites as those of a person's own tests."""
+    (report,) = failures(
+        pytester, "TestGoodStrategy", "broken_strategies", "UnknownParents", "test_parents_are_trials_that_were_told"
+    )
+    assert "assert (1 is None or 1 <= 0)" in report.longreprtext
