@@ -54,7 +54,7 @@ class Program(Marked):
         if code is None:
             return {"error": f"no end after {WAIT_S:.0f} s"}
         if code:
-            return {"error": f"exit {code}: {self.said()[-300:]}"}
+            return {"error": f"exit {code}: {self.said().strip().splitlines()[-1]}"}
         return dict(json.loads(self.output.read_text().strip().splitlines()[-1]))
 
     def finished(self) -> Counter[str]:

@@ -26,11 +26,30 @@ def note(folder: str, number: int) -> None:
     os.close(descriptor)
 
 
-def objective(config: dict[str, Any]) -> dict[str, float]:
-    """Half a second of work."""
-    time.sleep(SECONDS)
-    note(config["folder"], config["number"])
-    return {"score": float(config["number"])}
+def trainable() -> Any:
+    """Half a second of work, in actors that are used again: function trainables take seconds each to start."""
+    from ray import tune
+
+    class Work(tune.Trainable):  # type: ignore[misc]  # Ray has no types
+        def setup(self, config: dict[str, Any]) -> None:
+            self.spec = config
+
+        def reset_config(self, new_config: dict[str, Any]) -> bool:
+            self.spec = new_config
+            return True
+
+        def step(self) -> dict[str, Any]:
+            time.sleep(SECONDS)
+            note(self.spec["folder"], self.spec["number"])
+            return {"score": float(self.spec["number"]), "done": True}
+
+        def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
+            return {}
+
+        def load_checkpoint(self, checkpoint: Any) -> None:
+            """Nothing."""
+
+    return Work
 
 
 def counting(folder: str) -> Any:
@@ -63,8 +82,8 @@ def tune_search(folder: str) -> dict[str, Any]:
 
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     tuner = tune.Tuner(
-        objective,
-        tune_config=tune.TuneConfig(search_alg=counting(folder), num_samples=TRIALS, max_concurrent_trials=2),
+        trainable(),
+        tune_config=tune.TuneConfig(search_alg=counting(folder), num_samples=TRIALS, reuse_actors=True),
         run_config=tune.RunConfig(name="run", storage_path=folder, verbose=0),
     )
     return {"results": len(tuner.fit())}
@@ -76,7 +95,7 @@ def tune_restore(folder: str) -> dict[str, Any]:
     from ray import tune
 
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
-    tuner = tune.Tuner.restore(f"{folder}/run", objective, resume_unfinished=True, restart_errored=True)
+    tuner = tune.Tuner.restore(f"{folder}/run", trainable(), resume_unfinished=True, restart_errored=True)
     return {"results": len(tuner.fit())}
 
 

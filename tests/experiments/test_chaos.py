@@ -55,7 +55,7 @@ def test_calls():
 def test_damage():
     code, out, said = chaos("--only", "damage", "--damages", 12)
     assert code == 0, said
-    assert "damaged ledger.sqlite-wal" in out
+    assert "damaged ledger.sqlite " in out
 
 
 def test_scale():
