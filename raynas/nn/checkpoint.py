@@ -10,11 +10,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import save_file
 from torch import Tensor, nn, optim
 
 from raynas.errors import StateError
-from raynas.files import write_whole
+from raynas.files import replacing
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
@@ -27,7 +27,8 @@ def write(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) ->
     """
     stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(meta)
-    write_whole(path, save(stored, {"json": text, "crc": _crc(stored, text)}))
+    with replacing(path) as partial:
+        save_file(stored, partial, {"json": text, "crc": _crc(stored, text)})
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
