@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-long check lint format types setup clean
+.PHONY: demo test test-long chaos check lint format types setup clean
 
 demo: setup  ## regularized evolution beside random search on handwritten digits
 	$(BIN)/python experiments/demo.py
@@ -16,7 +16,10 @@ test: setup  ## the default tests, in parallel where they can
 test-long: setup  ## the tests that take minutes
 	$(BIN)/python -m pytest -q -m long
 
-check: lint types test  ## what CI runs
+chaos: setup  ## faults on purpose: kills, disk errors, damaged files; a table of promises
+	$(BIN)/python experiments/chaos.py --quick
+
+check: lint types test  ## what CI runs, before chaos and the demo
 
 lint: setup
 	$(BIN)/ruff check .
