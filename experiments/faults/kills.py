@@ -129,7 +129,7 @@ def killed_until_it_ends(scenario: Scenario, expected: Truth, seed: int, kills: 
                 break
             counts.kills += 1
         noted = entries(folder / DIARY)
-        troubles = [" ".join(entry[1:]) for entry in noted if entry[0] == "trouble"]
+        troubles = [" ".join(entry[1:]) for entry in noted if entry[0] in ("trouble", "recovered")]
         counts.lost = sum("is lost" in trouble for trouble in troubles)
         counts.broken = len(troubles) - counts.lost
         if code:
@@ -229,7 +229,7 @@ def outcomes(total: Counts, of: dict[Scenario, Counts]) -> list[Outcome]:
     )
     waste = f"{total.repeated:,} epochs were trained twice, {total.allowed:,} may be (one a kill and trial at once)"
     return [
-        Outcome("kill -9: no result is lost", runs, total.lost + total.broken, spread, troubles),
+        Outcome("kill -9: no result is lost, every resume works", runs, total.lost + total.broken, spread, troubles),
         Outcome("kill -9: no result is counted twice", runs, total.twice),
         Outcome("kill -9: nothing that was finished is trained again", runs, total.retrained),
         Outcome("kill -9: epochs trained twice", runs, max(0, total.repeated - total.allowed), waste),

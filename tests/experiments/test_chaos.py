@@ -75,6 +75,33 @@ def test_a_failure_is_told():
     assert "trial 3 is lost" in done.stderr
 
 
+DEFECTS = {
+    "rungs that are not replayed": """
+replay = Loop.replay
+def forgetful(self, *arguments):
+    replay(self, *arguments)
+    self.rungs = self.rungs and type(self.rungs)(self.rungs.settings)
+Loop.replay = forgetful
+""",
+    "records of which every third is not committed": """
+append, count = Ledger.append, iter(range(10**6))
+def lazy(self, *arguments, commit=True):
+    append(self, *arguments, commit=commit and next(count) % 3 != 0)
+Ledger.append = lazy
+""",
+}
+
+
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_kills_find_a_defect(defect):
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import chaos\n"
+    code += f"from raynas.ledger import Ledger; from raynas.loop import Loop\n{DEFECTS[defect]}"
+    code += "sys.exit(chaos.main('--only kills --kills 10 --strategies random --quick'.split()))"
+    done = subprocess.run([sys.executable, "-c", code, CHAOS.parent], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 1
+    assert "random" in done.stderr
+
+
 @pytest.mark.parametrize("part", ["real", "beside"])
 def test_ray_starts_only_where_it_is_asked_for(part):
     code = "import sys; sys.path.insert(0, sys.argv[1]); import chaos; print(chaos.parsed([]).only)"
