@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,12 @@ from raynas.data.images import Pixels
 from raynas.errors import DataError
 
 MODES = {1: "L", 3: "RGB"}
+
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "PPM", "TIFF")
+"""What is decoded, whatever a file calls itself: for some others, like EPS, Pillow starts another program."""
+
+MOST_PIXELS = 40_000_000
+"""Of an image as it is decoded, at 4 bytes each; a few kilobytes can claim any number of them."""
 
 LARGEST_SIDE = 4096
 """Pixels on each side of what a network sees."""
@@ -44,13 +51,15 @@ def decode(source: Path | bytes, *, size: int, channels: int, place: str) -> Pix
         [channels, size, size], uint8.
 
     Raises:
-        DataError: unreadable, truncated, or of 32-bit pixels, whose range nobody knows.
+        DataError: unreadable, truncated, too large, or of 32-bit pixels, whose range nobody knows.
     """
     mode = MODES[channels]
     try:
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
             # A photograph is decoded at 1/2, 1/4 or 1/8 scale, many times faster; twice the wanted size stays sharp.
             image.draft(mode, (2 * size, 2 * size))
+            if math.prod(image.size) > MOST_PIXELS:
+                raise ValueError(f"{image.size[0]} x {image.size[1]} are more than {MOST_PIXELS:,} pixels; shrink it")
             upright = ImageOps.exif_transpose(image)
             pixels = np.asarray(_eight_bits(upright).convert(mode).resize((size, size), Image.Resampling.BILINEAR))
     except UnidentifiedImageError as error:

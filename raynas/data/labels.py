@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from raynas.data.bombs import LONGEST_NAME
 from raynas.data.images import Labels
 from raynas.errors import DataError
 
@@ -35,6 +36,8 @@ def encode(parts: Sequence[npt.NDArray[Any]], place: str) -> tuple[list[Labels],
     labels = np.concatenate([part.astype(np.int64) if "int" in kinds else part for part in parts])
     if "int" in kinds and len(labels) and labels.min() < 0:
         raise DataError(f"{place} holds the label {labels.min()}; count from 0, and remove images without a label")
+    if "str" in kinds and labels.dtype.itemsize > 4 * LONGEST_NAME:
+        raise DataError(f"{place} holds a name of more than {LONGEST_NAME:,} characters; give the classes shorter ones")
     names, indices = np.unique(labels, return_inverse=True)
     ends = np.cumsum([len(part) for part in parts])
     return np.split(indices.astype(np.int64), ends[:-1]), tuple(str(name) for name in names)

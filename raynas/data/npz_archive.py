@@ -5,14 +5,17 @@ Shapes: N images, C channels, H rows, W columns.
 
 from __future__ import annotations
 
+import math
 import zipfile
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from raynas.data.bombs import check_unfolded
 from raynas.data.images import Images, Pixels, Splits
 from raynas.data.labels import encode
 from raynas.data.paths import absolute, check_file
@@ -72,6 +75,8 @@ class Npz:
         names = self._names()
         try:
             with np.load(self.path, allow_pickle=False) as file:
+                for name in (name for pair in names.values() for name in pair):
+                    self._check_size(file, name)
                 xs, ys = ([file[pair[side]] for pair in names.values()] for side in (0, 1))
         except BROKEN as error:
             raise DataError(f"{self.path} cannot be read: {error}; numpy.savez writes it, without objects") from error
@@ -92,10 +97,23 @@ class Npz:
             seed=self.seed,
         )
 
+    def _check_size(self, file: Any, name: str) -> None:
+        """Refuses an array that claims to be larger than what is stored of it: room for it would be made first."""
+        member = name if name in file.zip.namelist() else f"{name}.npy"
+        stored = file.zip.getinfo(member).file_size
+        with file.zip.open(member) as content:
+            version = np.lib.format.read_magic(content)
+            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, _, kind = read(content)
+        if math.prod(shape) * kind.itemsize > stored:
+            raise ValueError(f"{name} claims to be {list(shape)} of {kind}, but holds {stored} bytes")
+
     def _names(self) -> dict[str, tuple[str, str]]:
         """The names of the two arrays of each published split."""
         try:
             with zipfile.ZipFile(self.path) as archive:
+                members = archive.infolist()
+                check_unfolded(sum(m.file_size for m in members), Path(self.path).stat().st_size, self.path)
                 found = {name.removesuffix(".npy") for name in archive.namelist()}
         except BROKEN as error:
             raise DataError(f"{self.path} is no .npz file: {error}; write it with numpy.savez") from error

@@ -43,8 +43,11 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
         if told["crc"] != _crc(tensors, told["json"]):
             raise ValueError("its checksum does not match")
-        return tensors, json.loads(told["json"])
-    except (SafetensorError, KeyError, ValueError, OSError) as error:
+        meta = json.loads(told["json"])
+        if not isinstance(meta, dict):
+            raise ValueError("its metadata is no JSON object")
+        return tensors, meta
+    except (SafetensorError, KeyError, ValueError, OSError, RecursionError) as error:
         raise StateError(f"{path} is damaged ({error})") from error
 
 
