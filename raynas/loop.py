@@ -114,6 +114,7 @@ class Loop:
         self._stopping: set[int] = set()  # running trials whose last reading said stop
         self._budgets: dict[int, float] = {}  # of running trials that no rung decides
         self._alike = (0, "")
+        self._off_record = False  # the record has ended: whatever comes now is not on it
 
     @property
     def done(self) -> bool:
@@ -352,6 +353,8 @@ class Loop:
         return f"metrics: {bad} is {metrics[bad]} after {trial.budget:g} epochs"
 
     def _heard(self, event: str, trial: Trial) -> None:
+        if self._off_record:
+            return
         for listener in self.listeners:
             with self._blaming(listener):
                 listener(event, trial)
@@ -364,6 +367,7 @@ class Loop:
         except RaynasError as error:
             self.failure = self.failure or error
             self.ledger = None  # a record that ends early can be continued, one with a gap cannot
+            self._off_record = True
 
     @contextmanager
     def _blaming(self, plugin: object) -> Iterator[None]:

@@ -26,6 +26,8 @@ def check_address(address: str) -> None:
     """
     if address == "auto":
         return
+    if "@" in address:
+        raise ConfigError("address must carry no login: set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN instead")
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host or not port.isdigit():
         raise ConfigError(f"address must be auto, HOST:PORT or ray://HOST:PORT, but got {address!r}")
@@ -40,11 +42,13 @@ def check_address(address: str) -> None:
 def check_writable(storage: Path) -> None:
     """Makes a folder for runs, or raises ConfigError where that cannot be."""
     probe = storage
-    while not probe.exists() and probe != probe.parent:
-        probe = probe.parent
-    if not probe.is_dir() or not os.access(probe, os.W_OK | os.X_OK):
-        raise ConfigError(f"storage {storage} cannot be written: {probe} is no folder that you may write to")
     try:
+        while not probe.exists() and probe != probe.parent:
+            probe = probe.parent
+        if not probe.is_dir() or not os.access(probe, os.W_OK | os.X_OK):
+            raise ConfigError(f"storage {storage} cannot be written: {probe} is no folder that you may write to")
         storage.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"storage {storage} cannot be made: {error.strerror}") from error
+    except ConfigError:
+        raise
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"storage {str(storage)!r} cannot be made: {error}") from error

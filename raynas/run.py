@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,9 @@ from raynas.report.tables import write_tables
 
 if TYPE_CHECKING:
     from torch import nn
+
+CRC = "crc"
+"""Where a JSON object keeps its own checksum."""
 
 SEARCH, BEST, CHECKPOINTS, RESULT = "search.json", "best", "checkpoints", "result.json"
 
@@ -239,7 +243,20 @@ class Run:
         write_tables(self.folder, self.trials)
 
 
+def sealed(told: Mapping[str, Any]) -> bytes:
+    """A JSON object with a checksum in it, for a file that people read too."""
+    return (json.dumps({**told, CRC: _crc(told)}, indent=1) + "\n").encode()
+
+
+def _crc(told: Mapping[str, Any]) -> str:
+    return f"{zlib.crc32(json.dumps(told, sort_keys=True).encode()):08x}"
+
+
 def _read_json(path: Path) -> Any:
     if path.stat().st_size > LARGEST_JSON:
         raise ValueError(f"it is larger than {LARGEST_JSON:,} bytes")
-    return json.loads(path.read_text(encoding="utf-8"))
+    told = json.loads(path.read_text(encoding="utf-8"))
+    crc = told.pop(CRC, None)  # older runs have none
+    if crc is not None and crc != _crc(told):
+        raise ValueError("its checksum does not match")
+    return told

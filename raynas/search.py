@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import platform
 import re
@@ -11,6 +10,7 @@ import shlex
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -41,7 +41,7 @@ from raynas.records import (
     usable,
 )
 from raynas.report.tensorboard import TensorBoardWriter
-from raynas.run import BEST, CHECKPOINTS, RESULT, SEARCH, Run, best_of, read_settings
+from raynas.run import BEST, CHECKPOINTS, RESULT, SEARCH, Run, best_of, read_settings, sealed
 from raynas.schedulers import Asha
 from raynas.search_checks import check_search
 from raynas.seeds import seed_for
@@ -171,7 +171,7 @@ class Search:
         """`space-data-strategy`, for names of runs."""
         data = getattr(self.estimator, "data", None)
         parts = (as_space(self.space).name, getattr(data, "name", ""), _kebab(type(self.strategy).__name__))
-        return "-".join(re.sub(r"[^\w.-]+", "-", p) for p in parts if p)
+        return "-".join(re.sub(r"[^A-Za-z0-9_.-]+", "-", p)[:60] for p in parts if p)
 
     def _new_folder(self) -> Path:
         storage = Path(self.storage)
@@ -186,7 +186,12 @@ class Search:
             number = 1
             while (folder := storage / f"{self.label()}-{number}").exists():
                 number += 1
-        folder.mkdir(parents=True)
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:  # another search took the name this moment
+            if self.name is None:
+                return self._new_folder()
+            raise ConfigError(f"run {folder} exists; choose another --name") from None
         self._record(folder)
         return folder
 
@@ -198,7 +203,7 @@ class Search:
             "names": {"space": as_space(self.space).name},
             "search": dataclasses.replace(self, name=folder.name).to_json(),
         }
-        write_whole(folder / SEARCH, (json.dumps(settings, indent=1) + "\n").encode())
+        write_whole(folder / SEARCH, sealed(settings))
 
     def _go(self, folder: Path, display: Display | None) -> Run:
         if not self.mirror:
@@ -335,13 +340,14 @@ class Search:
         done = folder / BEST / RESULT
         if winner is None or not isinstance(self.estimator, Delivers):
             return
-        if done.is_file() and json.loads(done.read_text())["trial"] == winner.id:
-            return
+        with suppress(StateError):  # damaged: it is delivered again
+            if Run(folder).result.get("trial") == winner.id:
+                return
         say("testing the winner")
         architecture = replay(space, winner.answers)
         checkpoints = self._folder(winner.id, folder)
         metrics = self.estimator.deliver(architecture, str(checkpoints), str(folder / BEST))
-        write_whole(done, (json.dumps({"trial": winner.id, "metrics": metrics}, indent=1) + "\n").encode())
+        write_whole(done, sealed({"trial": winner.id, "metrics": metrics}))
 
 
 def _kebab(name: str) -> str:

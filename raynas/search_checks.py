@@ -14,6 +14,7 @@ from raynas.estimators import Train
 from raynas.machine import check_address, check_writable, count_gpus
 from raynas.objectives import Constraint, Objective
 from raynas.records import Checked, Estimator, Scheduler, Strategy, usable
+from raynas.settings import check_types
 from raynas.spaces.decide import sample
 from raynas.spaces.function import as_space
 
@@ -76,6 +77,7 @@ def check_search(search: Search) -> None:
 
 
 def _check_types(search: Search) -> None:
+    check_types(search)
     for name, kind in (("estimator", Estimator), ("strategy", Strategy), ("scheduler", Scheduler)):
         value = getattr(search, name)
         if (value is None and name == "scheduler") or (isinstance(value, kind) and not isinstance(value, type)):
@@ -85,6 +87,8 @@ def _check_types(search: Search) -> None:
         if type(getattr(search, name)) is not int:
             raise ConfigError(f"{name} must be a whole number, but got {getattr(search, name)!r}")
     for name, listed in (("objectives", Objective), ("constraints", Constraint)):
+        if not isinstance(getattr(search, name), tuple | list):
+            raise ConfigError(f"{name} must be a list of {listed.__name__}, but got {getattr(search, name)!r}")
         for value in getattr(search, name):
             if not isinstance(value, listed):
                 raise ConfigError(f"{name} are of type {listed.__name__}, but got {value!r}")

@@ -275,7 +275,7 @@ def main() -> None:
         typer.echo(f"raynas: {stop}", err=True)
         code = stop.exit_code
     except RaynasError as error:
-        typer.echo(f"raynas: {error}", err=True)
+        typer.echo(f"raynas: {' '.join(str(error).split())}", err=True)
         if isinstance(error, AllTrialsFailed) and error.traceback:
             typer.echo(textwrap.indent(error.traceback, "  "), err=True)
         code = error.exit_code

@@ -69,6 +69,8 @@ class Train:
     def check(self) -> None:
         """Raises ConfigError where a setting is out of range or the data is not there."""
         self.check_settings()
+        if not isinstance(self.data, DataSource):
+            raise ConfigError(f"data must be a source of images, like raynas.data.digits(), but got {self.data!r}")
         self.data.check()
 
     def check_settings(self) -> None:

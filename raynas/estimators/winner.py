@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from raynas.cost import cost
 from raynas.errors import StateError
 from raynas.estimators.image import classifier, pixels
 from raynas.estimators.training import STATE
@@ -69,6 +70,8 @@ def open_model(folder: Path, space: Space | Callable[[Choose], Any] | None = Non
         told: dict[str, Any] = json.loads((folder / ARCHITECTURE).read_text())
         task = Task(tuple(told["input_shape"]), len(told["classes"]))
         graph = replay(as_space(space), told["answers"]).graph if space else Graph.from_json(told["graph"])
+        if cost(graph, task).params * 3 > (folder / WEIGHTS).stat().st_size:  # four bytes each: build no giant in vain
+            raise ValueError(f"{WEIGHTS} is too small for this architecture")
         model = classifier(graph, task, told["mean"], told["std"])
         tensors, meta = checkpoint.read(folder / WEIGHTS)
         if meta["key"] != told["key"]:

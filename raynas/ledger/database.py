@@ -48,6 +48,10 @@ def open_database(path: Path, mode: str) -> sqlite3.Connection:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version > VERSION:
             raise NewerFormat(f"{path} has format {version}; this raynas reads up to {VERSION}: upgrade raynas")
+        connection.execute("PRAGMA trusted_schema=OFF")
+        kinds = dict(connection.execute("SELECT name, type FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"))
+        if not kinds.items() <= {("events", "table"), ("parts", "table")}:
+            raise StateError(f"{path} is damaged: it is no ledger")
         if mode == "rwc":
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")

@@ -18,20 +18,24 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import IO, Any
 
 from raynas.errors import ConfigError, StateError, StorageError
 from raynas.graph import Graph
-from raynas.ledger.database import FILE, LOCK, Counter, counted, locked, open_database, owner, trouble
+from raynas.ledger.database import FILE, LOCK, LOGS, Counter, counted, locked, open_database, owner, trouble
 from raynas.ledger.events import Event, Recorded, checksum, measurement_of
 from raynas.ledger.recovery import recover
 from raynas.records import Architecture, Measurement
 
 TRACEBACK = 4000
 """So many characters of a traceback are kept, from its end."""
+
+
+LARGEST = 2**26
+"""Bytes of a graph's part."""
 
 
 class Ledger:
@@ -62,8 +66,12 @@ class Ledger:
         Raises:
             ConfigError: another process is writing to it.
             StateError: nothing of it can be read, or it is of a newer format.
+            StorageError: the disk is full or fails.
         """
-        lock = (folder / LOCK).open("a+")
+        try:
+            lock = (folder / LOCK).open("a+")
+        except OSError as error:
+            raise StorageError(str(folder), str(error)) from error
         try:
             if not locked(lock, fcntl.LOCK_EX):
                 raise ConfigError(f"run {folder} is being written by {owner(lock)}; wait for it or stop it first")
@@ -72,8 +80,11 @@ class Ledger:
             lock.flush()
             recovery = recover(folder)
             return cls(open_database(folder / FILE, "rwc"), folder / FILE, lock, recovery)
-        except BaseException:
-            lock.close()
+        except BaseException as error:
+            with suppress(OSError):  # it may still hold what it could not write
+                lock.close()
+            if isinstance(error, OSError):
+                raise StorageError(str(folder), str(error)) from error
             raise
 
     @classmethod
@@ -87,7 +98,9 @@ class Ledger:
         path = folder / FILE
         if not path.is_file():
             raise ConfigError(f"{folder} is no run: it has no {FILE}")
-        return cls(open_database(path, "ro"), path, None)
+        # Who closes a database last puts its log away: the log of a killed writer is left to the one that recovers it.
+        mode = "ro" if (folder / LOGS[0]).exists() else "rw"
+        return cls(open_database(path, mode), path, None)
 
     @staticmethod
     def writer(folder: Path) -> str | None:
@@ -250,7 +263,7 @@ class Ledger:
     def _resolve(self, told: Mapping[str, Any]) -> dict[str, Any]:
         row = self._db.execute("SELECT body FROM parts WHERE id = ?", (told["nodes"],)).fetchone()
         try:
-            text = zlib.decompress(row[0])
+            text = zlib.decompressobj().decompress(row[0], LARGEST)  # what is longer fails its checksum
         except (TypeError, zlib.error):
             text = b""
         if blake2b(text, digest_size=12).hexdigest() != told["nodes"]:

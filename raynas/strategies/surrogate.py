@@ -172,6 +172,8 @@ class ModelProposer:
     def _candidates(self) -> list[tuple[int | None, Architecture]]:
         """Parents' trials and architectures: one or two changes from the best, and some random ones."""
         best = [r for r in self._best(self.settings.top) if r.fitness > FAILURE]
+        if not best:
+            return []  # whoever scored at a rung failed later
         random = round(self.settings.candidates * self.settings.explore)
         mutated = self.settings.candidates - random
         found: list[tuple[int | None, Architecture]] = []

@@ -30,10 +30,6 @@ class TestRidgeSearch(StrategyContract):
     def make(self):
         return RidgeSearch(initial=5, batch=3, candidates=20, history=40)
 
-    @pytest.mark.xfail(raises=IndexError, strict=True, reason="surrogate.py looks for parents among no results at all")
-    def test_survives_trials_that_fail_after_a_rung(self, toy_space):
-        super().test_survives_trials_that_fail_after_a_rung(toy_space)
-
     @pytest.mark.parametrize(
         ("settings", "told"),
         [
