@@ -332,7 +332,7 @@ class Delivers(Protocol):
 
 def usable(value: object) -> bool:
     """Whether a metric's value is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and -math.inf < value < math.inf
+    return isinstance(value, int | float) and not isinstance(value, bool) and bool(-math.inf < value < math.inf)
 
 
 def plain(measurement: Measurement) -> Measurement:

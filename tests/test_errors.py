@@ -7,6 +7,7 @@ import pkgutil
 import pytest
 
 import raynas
+from raynas.catalog import Foreign
 from raynas.errors import (
     AllTrialsFailed,
     ArchitectureError,
@@ -24,6 +25,7 @@ from raynas.errors import (
 )
 from raynas.estimators.tabular import MissingCell
 from raynas.estimators.training import Diverged
+from raynas.ledger.database import NewerFormat
 
 EXAMPLES = [
     (RaynasError("something"), 1),
@@ -39,6 +41,8 @@ EXAMPLES = [
     (StorageError("runs/first", "database or disk is full"), 75),
     (Interrupted("raynas resume runs/first", 143), 143),
     (Interrupted("raynas resume runs/first"), 130),
+    (NewerFormat("ledger.sqlite has format 9"), 3),
+    (Foreign("class Mine is nothing that raynas can make by itself"), 2),
     (Diverged("training loss is nan in epoch 3"), 1),
     (MissingCell("|none~0|"), 1),
 ]

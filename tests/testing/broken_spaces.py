@@ -46,12 +46,12 @@ class Luck(Good):
 
 @dataclass(frozen=True)
 class Hashes(Good):
-    """An order of its own in every process."""
+    """Networks of its own in every process."""
 
     def decide(self, choose):
         g = GraphBuilder()
-        first = next(iter({"alpha", "beta", "gamma", "delta", "epsilon"}))
-        x = g.add("conv_bn_relu", g.input(), channels=choose("width", (4, 8)) + len(first), kernel=3)
+        own = hash("alpha") % 997
+        x = g.add("conv_bn_relu", g.input(), channels=choose("width", (4, 8)) + own, kernel=3)
         return g.build(g.add("classifier", x))
 
 
