@@ -43,7 +43,7 @@ from rich.table import Table
 
 PARTS = ("kills", "calls", "damage", "scale", "real", "beside")
 FULL = {"kills": 5000, "calls": None, "damages": 2000, "trials": 10_000}
-QUICK = {"kills": 150, "calls": 12, "damages": 60, "trials": 2000}
+QUICK = {"kills": 150, "calls": 12, "damages": 60, "trials": 10_000}
 MEMORY = Path("/dev/shm")
 PLAIN_EVERY_S = 15.0
 """Without a terminal, a line at most so often."""
@@ -117,7 +117,8 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     for name, number in (QUICK if args.quick else FULL).items():
         if getattr(args, name) is None:
             setattr(args, name, number)
-    wanted = {"real": args.ray_kills or args.worker_kills, "beside": args.beside}
+    # A short run says nothing of the memory of a trial, and a busy machine nothing of times: --quick measures neither.
+    wanted = {"real": args.ray_kills or args.worker_kills, "beside": args.beside, "scale": not args.quick}
     args.only = args.only or [part for part in PARTS if wanted.get(part, True)]
     return args
 
