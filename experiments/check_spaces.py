@@ -24,7 +24,6 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from random import Random
-from typing import Any
 
 from measuring import apart, show, told
 from rich.console import Console
@@ -108,10 +107,11 @@ def trains_as_predicted(graph: Graph) -> bool:
     from torch import nn
 
     from raynas.nn import build
+    from raynas.testing.multiply_adds import multiply_adds
 
     network = build(graph, TASK)
     predicted = cost_of_plan(network.plan)
-    counted = multiply_adds(network)
+    counted = multiply_adds(network, TASK)
     answered = network.train()(torch.randn(2, *TASK.input_shape))
     logits = answered[0] if isinstance(answered, tuple) else answered
     nn.functional.cross_entropy(logits, torch.tensor([0, 1])).backward()
@@ -119,37 +119,6 @@ def trains_as_predicted(graph: Graph) -> bool:
     trained = bool(gradients) and all(bool(torch.isfinite(g).all()) for g in gradients)
     params = sum(p.numel() for p in network.parameters() if p.requires_grad)
     return trained and (params, counted) == (predicted.params, predicted.flops)
-
-
-def multiply_adds(network: Any) -> int:
-    """Of all convolutions and linear maps while they run on one input, and of attention's two products."""
-    import torch
-    from torch import nn
-
-    from raynas.nn.tokens import Attention
-
-    total = 0
-
-    def count(module: Any, _: Any, output: Any) -> None:
-        nonlocal total
-        channels = module.out_features if isinstance(module, nn.Linear) else module.out_channels
-        total += sum(p.numel() for p in module.parameters()) * output[0].numel() // channels
-
-    def pairs(module: Any, inputs: Any, _: Any) -> None:
-        nonlocal total
-        total += 2 * inputs[0].shape[2] ** 2 * module.outward.in_features
-
-    hooks = []
-    for module in network.modules():
-        if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Linear):
-            hooks.append(module.register_forward_hook(count))
-        elif isinstance(module, Attention):
-            hooks.append(module.register_forward_hook(pairs))
-    with torch.no_grad():
-        network.eval()(torch.zeros(1, *TASK.input_shape))
-    for hook in hooks:
-        hook.remove()
-    return total
 
 
 def speed(name: str) -> dict[str, float]:

@@ -341,7 +341,7 @@ class Loop:
         kind = re.sub(r"\d+", "#", reason)  # "epoch 3" or "24 MiB" make no other failure
         self._alike = (count + 1 if kind == last else 1, kind)
         if reason and self._alike[0] >= ALIKE and not self.failure:
-            self.failure = AllTrialsFailed(self._alike[0], reason, traceback=traceback)
+            self.fail(AllTrialsFailed(self._alike[0], reason, traceback=traceback))
 
     def _unusable(self, trial: Trial) -> str:
         metrics: Mapping[str, object] = trial.metrics
@@ -365,7 +365,7 @@ class Loop:
         try:
             write(self.ledger)
         except RaynasError as error:
-            self.failure = self.failure or error
+            self.fail(error)
             self.ledger = None  # a record that ends early can be continued, one with a gap cannot
             self._off_record = True
 
@@ -377,13 +377,13 @@ class Loop:
         except Exhausted:
             raise
         except RaynasError as error:
-            self.failure = self.failure or error
+            self.fail(error)
         except OSError as error:
             full = error.errno in DISK_FULL
             folder = str(error.filename or ".")
-            self.failure = self.failure or (StorageError(folder, str(error)) if full else _blame(plugin, error))
+            self.fail(StorageError(folder, str(error)) if full else _blame(plugin, error))
         except Exception as error:  # noqa: BLE001 - whatever it is, it must neither lose the record nor go unnamed
-            self.failure = self.failure or _blame(plugin, error)
+            self.fail(_blame(plugin, error))
 
 
 def _blame(plugin: object, error: Exception) -> PluginError:

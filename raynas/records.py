@@ -150,8 +150,30 @@ RUNNING, FINISHED, STOPPED, FAILED = "running", "finished", "stopped", "failed"
 """How a trial stands: under estimation; at its full budget; stopped early by the scheduler; failed with a reason."""
 
 
+class Measured:
+    """What the readings of a trial tell, for whoever has `measurements`, by rising budget, and `scores` of the last."""
+
+    measurements: Sequence[Measurement]
+    scores: tuple[float, ...] | None
+
+    @property
+    def score(self) -> float | None:
+        """The first objective's value, oriented so that more is better; None for a failed trial."""
+        return self.scores[0] if self.scores else None
+
+    @property
+    def budget(self) -> float:
+        """Epochs spent."""
+        return self.measurements[-1].budget if self.measurements else 0.0
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """The last measurement's metrics."""
+        return self.measurements[-1].metrics if self.measurements else {}
+
+
 @dataclass(frozen=True)
-class Trial:
+class Trial(Measured):
     """One architecture under estimation. A failure is a value, never an exception that reaches the loop.
 
     Attributes:
@@ -172,21 +194,6 @@ class Trial:
     reason: str = ""
     measurements: tuple[Measurement, ...] = ()
     scores: tuple[float, ...] | None = None
-
-    @property
-    def score(self) -> float | None:
-        """The first objective's value, oriented so that more is better; None for a failed trial."""
-        return self.scores[0] if self.scores else None
-
-    @property
-    def budget(self) -> float:
-        """Epochs spent."""
-        return self.measurements[-1].budget if self.measurements else 0.0
-
-    @property
-    def metrics(self) -> Mapping[str, float]:
-        """The last measurement's metrics."""
-        return self.measurements[-1].metrics if self.measurements else {}
 
 
 class Proposer(Protocol):

@@ -16,6 +16,7 @@ from raynas.bench.play import Trace
 from raynas.bench.plots import draw
 from raynas.bench.summary import Summary
 from raynas.errors import ConfigError
+from raynas.files import replacing
 
 EVALUATIONS, FIGURES, REPORT = "evaluations.parquet", "bench.json", "bench.md"
 
@@ -52,9 +53,8 @@ def write_evaluations(traces: Sequence[Trace], path: Path) -> None:
     }
     for name, kind in COLUMNS.items():
         columns[name] = pa.array([value for trace in traces for value in getattr(trace, name)], kind, from_pandas=True)
-    partial = path.with_name(f".{path.name}.partial")
-    pq.write_table(pa.table(columns), partial, compression="zstd")
-    partial.replace(path)
+    with replacing(path) as partial:
+        pq.write_table(pa.table(columns), partial, compression="zstd")
 
 
 def write_all(summary: Summary, traces: Sequence[Trace], folder: Path, command: str) -> list[str]:

@@ -14,6 +14,7 @@ from raynas.cost import cost
 from raynas.errors import StateError
 from raynas.estimators.image import classifier, pixels
 from raynas.estimators.training import STATE
+from raynas.files import write_whole
 from raynas.graph import Graph
 from raynas.nn import checkpoint, training
 from raynas.plan import Task
@@ -38,14 +39,13 @@ def deliver(recipe: Train, architecture: Architecture, folder: str, out: str) ->
     model = classifier(architecture.graph, task, data.mean, data.std)
     checkpoint.restore_model(tensors, model)
     target = Path(out)
-    target.mkdir(parents=True, exist_ok=True)
     told = architecture.to_json() | {
         "input_shape": list(task.input_shape),
         "classes": list(data.classes),
         "mean": list(data.mean),
         "std": list(data.std),
     }
-    (target / ARCHITECTURE).write_text(json.dumps(told, indent=1) + "\n")
+    write_whole(target / ARCHITECTURE, (json.dumps(told, indent=1) + "\n").encode())
     checkpoint.write(target / WEIGHTS, model.state_dict(), {"key": architecture.key})
     if not len(data.test):
         return {}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from raynas.ops import Scalar
-from raynas.records import RUNNING, Measurement
+from raynas.records import RUNNING, Measured, Measurement
 
 
 class Event(NamedTuple):
@@ -29,7 +29,7 @@ class Event(NamedTuple):
 
 
 @dataclass
-class Recorded:
+class Recorded(Measured):
     """What the ledger says of one trial.
 
     Attributes:
@@ -50,21 +50,6 @@ class Recorded:
     measurements: list[Measurement] = field(default_factory=list)
     scores: tuple[float, ...] | None = None
     ended_at: float | None = None
-
-    @property
-    def budget(self) -> float:
-        """Epochs spent."""
-        return self.measurements[-1].budget if self.measurements else 0.0
-
-    @property
-    def metrics(self) -> Mapping[str, float]:
-        """The last measurement's metrics."""
-        return self.measurements[-1].metrics if self.measurements else {}
-
-    @property
-    def score(self) -> float | None:
-        """The first objective's value, oriented so that more is better."""
-        return self.scores[0] if self.scores else None
 
 
 def measurement_of(body: Mapping[str, Any]) -> Measurement:

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from raynas.files import replacing
 from raynas.ledger import Recorded
 
 TRIALS, MEASUREMENTS = "trials.parquet", "measurements.parquet"
@@ -68,6 +69,5 @@ def _column(values: Sequence[Any]) -> Any:
 
 
 def _write(table: Any, path: Path) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    pq.write_table(table, partial)
-    partial.replace(path)
+    with replacing(path) as partial:
+        pq.write_table(table, partial)
