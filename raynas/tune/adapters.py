@@ -27,7 +27,6 @@ DEATHS = 3
 BACK_OFF_S = (0.0, 2.0, 5.0, 15.0, 30.0)
 """Waits before a trial is started again after its first, second, ... death; the last one for all further ones."""
 
-
 INFRASTRUCTURE = ("node has died", "node was terminated", "preempted", "is unavailable")
 """What Ray says where no trial can be to blame."""
 
@@ -110,12 +109,11 @@ class LoopSearcher(Searcher):
         """Records how a trial ended. One that the session's end cut short stays unfinished and will be resumed."""
         number = self.ids[trial_id]
         deaths = self.deaths.pop(trial_id, None)
-        outcome = result and result.get("outcome/identity") is not None
         if deaths and deaths.reason:
             self.loop.end(number, deaths.reason, traceback=deaths.traceback)
         elif trial_id in self.stopped:
             self.loop.end(number, stopped=True)
-        elif result and outcome:
+        elif result and "outcome/identity" in result:
             self._note(number, result)
             told = {name: result[f"outcome/{name}"] for name in ("identity", "reason", "traceback", "full")}
             readings = [Measurement(*m) for m in result["measurements"]]

@@ -119,10 +119,10 @@ class TrialRunner(tune.Trainable):
     def _go_on(self) -> dict[str, Any]:
         until = time.monotonic() + REPORT_EVERY_S
         try:
+            self._watch()
             if self.readings is None:
-                self._watch()
                 self.readings = self._estimate()
-            while self._watch() and (reading := next(self.readings, _END)) is not _END:
+            while (reading := next(self.readings, _END)) is not _END:
                 budget, metrics = reading
                 self.told.append(plain(Measurement(budget, metrics)))
                 budget = self.told[-1].budget
@@ -130,6 +130,7 @@ class TrialRunner(tune.Trainable):
                     break
                 if budget in self.context["rungs"] or time.monotonic() > until:
                     return {}
+                self._watch()
         except BaseException as error:
             if isinstance(error, OSError) and error.errno in DISK_FULL:
                 raise
@@ -153,7 +154,7 @@ class TrialRunner(tune.Trainable):
         """Epochs spent."""
         return self.told[-1].budget if self.told else 0.0
 
-    def _watch(self) -> bool:
+    def _watch(self) -> None:
         """Starts the clock for the next reading."""
         epoch, whole = self.limits["epoch_timeout_s"], self.limits["trial_timeout_s"]
         if self.watchdog:
@@ -162,7 +163,6 @@ class TrialRunner(tune.Trainable):
             if left < epoch:
                 late = f"timeout: the trial took more than {whole:g} s"
             self.watchdog.watch(self.folder, min(epoch, left), late)
-        return True
 
     def _estimate(self) -> Iterator[Any]:
         answers: dict[str, Scalar] = self.spec["arch"]
