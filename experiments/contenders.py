@@ -56,7 +56,7 @@ class Ticks(tune.Callback):
     def start(self, *_: Any) -> None:
         """What else a display hears; Tune calls none of these."""
 
-    stage = tick = stop = start
+    stage = warn = tick = stop = start
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,7 @@ def run_raynas(rounds: int, epochs: int, trials: int, slots: int, ticks: Ticks) 
     """A whole search: strategy, durable ledger, TensorBoard, keeper of checkpoints."""
     with tempfile.TemporaryDirectory() as storage:
         search = rn.Search(
+            strategy=rn.RandomSearch(),  # as the others have: `auto` would spend the driver's time on its model
             estimator=Burning(rounds, epochs),
             scheduler=None,
             objectives=[rn.Objective("score")],
