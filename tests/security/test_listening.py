@@ -65,17 +65,7 @@ def listening(processes: dict[int, str]) -> set[tuple[str, str, int]]:
 
 def kind(command: str) -> str:
     """The part of Ray that a command is."""
-    known = (
-        "gcs_server",
-        "raylet",
-        "dashboard_agent",
-        "runtime_env",
-        "dashboard",
-        "log_monitor",
-        "ray::",
-        "default_worker",
-    )
-    return next((name for name in known if name in command.lower()), command)
+    return next((name for name in PARTS if name in command.lower()), command)
 
 
 def test_no_socket_of_raynas_listens(tmp_path):
