@@ -30,13 +30,14 @@ CREATE TABLE IF NOT EXISTS parts (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHO
 """
 
 
-def open_database(path: Path, mode: str) -> sqlite3.Connection:
+def open_database(path: Path, mode: str, *, damaged: bool = False) -> sqlite3.Connection:
     """Opens a ledger's database.
 
     Args:
         path: the file.
         mode: "ro" to read and leave all files as they are, also a log that a killed writer left; "rw"; or "rwc" to make
             its tables where there are none and to commit durably.
+        damaged: also one that was cut: SQLite refuses every page of a file that is shorter than its header says.
 
     Raises:
         StateError: it is damaged, or of a newer format.
@@ -45,6 +46,8 @@ def open_database(path: Path, mode: str) -> sqlite3.Connection:
     connection = None
     try:
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None)
+        if damaged:
+            connection.execute("PRAGMA writable_schema=ON")  # lifts that check, and nothing is written
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version > VERSION:
             raise NewerFormat(f"{path} has format {version}; this raynas reads up to {VERSION}: upgrade raynas")

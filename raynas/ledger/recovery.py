@@ -60,7 +60,7 @@ def _examine(path: Path) -> tuple[int, str]:
     """How many records from the first on are whole, and what is wrong with the file, if anything."""
     whole = 0
     try:
-        with closing(open_database(path, "rw")) as database:
+        with closing(open_database(path, "rw", damaged=True)) as database:
             if database.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
                 return 0, NO_TABLES
             for seq, *row in _rows(database, -1):
@@ -96,7 +96,7 @@ def _copy(path: Path, spare: Path, whole: int) -> None:
     partial = spare.with_name(f".{spare.name}.partial")
     for stale in (spare, partial, *(partial.with_name(partial.name + end) for end in ("-wal", "-shm"))):
         stale.unlink(missing_ok=True)
-    with closing(open_database(path, "rw")) as old, closing(open_database(partial, "rwc")) as new:
+    with closing(open_database(path, "rw", damaged=True)) as old, closing(open_database(partial, "rwc")) as new:
         new.execute("BEGIN")
         new.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", _rows(old, whole))
         with suppress(sqlite3.DatabaseError):  # the search draws graphs again that are missing

@@ -116,6 +116,17 @@ def test_whatever_is_damaged_a_prefix_is_kept_and_said_so(name, tmp_path, reques
     assert outcomes["refused"] < 60, outcomes
 
 
+def test_of_a_file_that_was_cut_what_is_left_is_kept(closed, tmp_path):
+    folder = copy(closed, tmp_path / "run")
+    data = (folder / FILE).read_bytes()
+    (folder / FILE).write_bytes(data[: len(data) * 3 // 4])
+    truth = opened(copy(closed, tmp_path / "whole"))[1]
+    told, events = opened(folder)
+    assert "was damaged" in told
+    assert 0 < len(events) < len(truth)
+    assert events == truth[: len(events)]
+
+
 def test_a_log_that_is_gone_is_noticed(killed, tmp_path):
     folder = copy(killed, tmp_path / "run")
     (folder / LOG).unlink()
